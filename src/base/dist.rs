@@ -1,0 +1,77 @@
+//! Integer samplers: a distribution is given by a few of its quantiles.
+
+use super::rng::{Counter, Rng};
+use super::time::Dur;
+
+/// A distribution of lengths of time, given by its minimum, median, 90th and 99th percentile and
+/// maximum, linear in between. Drawn with one 32-bit integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Quantiles {
+    pub min: Dur,
+    pub p50: Dur,
+    pub p90: Dur,
+    pub p99: Dur,
+    pub max: Dur,
+}
+
+impl Quantiles {
+    pub const fn new(min: u64, p50: u64, p90: u64, p99: u64, max: u64) -> Quantiles {
+        Quantiles { min: Dur(min), p50: Dur(p50), p90: Dur(p90), p99: Dur(p99), max: Dur(max) }
+    }
+
+    /// Always the same length.
+    pub const fn constant(d: Dur) -> Quantiles {
+        Quantiles { min: d, p50: d, p90: d, p99: d, max: d }
+    }
+
+    /// The value below which `u / 2^32` of the draws lie.
+    pub fn at(&self, u: u32) -> Dur {
+        const P50: u64 = 1 << 31;
+        const P90: u64 = (1u64 << 32) * 9 / 10;
+        const P99: u64 = (1u64 << 32) * 99 / 100;
+        let u = u64::from(u);
+        let (lo, hi, from, width) = if u < P50 {
+            (self.min, self.p50, 0, P50)
+        } else if u < P90 {
+            (self.p50, self.p90, P50, P90 - P50)
+        } else if u < P99 {
+            (self.p90, self.p99, P90, P99 - P90)
+        } else {
+            (self.p99, self.max, P99, (1 << 32) - P99)
+        };
+        let span = u128::from(hi.0.saturating_sub(lo.0));
+        Dur(lo.0 + (span * u128::from(u - from) / u128::from(width)) as u64)
+    }
+
+    pub fn draw(&self, rng: &mut Rng) -> Dur {
+        self.at(rng.u32())
+    }
+
+    pub fn draw_small(&self, rng: &mut Counter) -> Dur {
+        self.at(rng.u32())
+    }
+
+    /// Whether each quantile is at least the one before it.
+    pub fn is_ordered(&self) -> bool {
+        self.min <= self.p50 && self.p50 <= self.p90 && self.p90 <= self.p99 && self.p99 <= self.max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_what_they_say() {
+        let q = Quantiles::new(10, 100, 200, 1000, 5000);
+        assert_eq!(q.at(0), Dur(10));
+        assert_eq!(q.at(1 << 31), Dur(100));
+        assert_eq!(q.at(u32::MAX), Dur(4999));
+        let mut r = Rng::named(1, "q");
+        let mut v: Vec<u64> = (0..10_000).map(|_| q.draw(&mut r).0).collect();
+        v.sort_unstable();
+        assert!((95..=105).contains(&v[5000]), "{}", v[5000]);
+        assert!((900..=1100).contains(&v[9900]), "{}", v[9900]);
+        assert!(q.is_ordered() && !Quantiles::new(2, 1, 1, 1, 1).is_ordered());
+    }
+}

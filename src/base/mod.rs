@@ -1,0 +1,14 @@
+//! L0: the ground everything stands on. Integer time, named random streams, integer samplers, ids.
+//!
+//! Knows nothing of Redis, hosts or networks, and never of wall clocks, floats or hash maps.
+//! Read first: [`time`], then [`rng`].
+
+pub mod dist;
+pub mod id;
+pub mod rng;
+pub mod time;
+
+pub use dist::Quantiles;
+pub use id::{Id, IdVec};
+pub use rng::Rng;
+pub use time::{Dur, NodeTime, SimTime};

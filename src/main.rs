@@ -1,0 +1,3 @@
+fn main() {
+    println!("slotscope {}", env!("CARGO_PKG_VERSION"));
+}
