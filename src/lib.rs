@@ -9,8 +9,14 @@
 //! | --- | --- | --- |
 //! | L0 | [`base`] | time, random streams, samplers, typed ids |
 //! | L1 | [`slot`] | key to slot: hash tags, CRC16, sets of slots |
+//! | L1 | [`resp`] | RESP values and codec, quoting, what redis-cli prints |
+//! | L1 | [`params`] | every directive of redis.conf, declared once |
 
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod base;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod params;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod resp;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod slot;
