@@ -11,9 +11,12 @@
 //! | L1 | [`slot`] | key to slot: hash tags, CRC16, sets of slots |
 //! | L1 | [`resp`] | RESP values and codec, quoting, what redis-cli prints |
 //! | L1 | [`params`] | every directive of redis.conf, declared once |
+//! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
 
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod base;
+#[allow(clippy::disallowed_types)] // floats: nothing here flows back into a run
+pub mod lab;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod params;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]

@@ -1,0 +1,19 @@
+//! L5: many runs at once, the statistics of what they gave, and the comparison with recordings of real Redis.
+//!
+//! Works on plain numbers: floats are allowed here, because nothing of it flows back into a run.
+//! Randomness (the bootstrap) still comes from [`crate::base::Rng`], so a report is the same every time.
+//!
+//! Must never know how a simulated node works: it sees named metrics in milliseconds since the
+//! injection, whether a simulation or a recording gave them.
+//!
+//! Read first: [`compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
+
+pub mod compare;
+pub mod recording;
+pub mod report;
+pub mod samples;
+pub mod stats;
+
+pub use compare::{Comparison, Options, compare};
+pub use recording::{Recording, RecordingError};
+pub use samples::{Samples, Unit, VariantSamples};
