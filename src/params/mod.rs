@@ -1,20 +1,28 @@
 //! L1: every directive of redis.conf, declared once, by Redis's own name.
 //!
 //! Knows names, ranges, defaults and error sentences; never what a directive does.
-//! Read first: [`Config`], then [`DIRECTIVES`] in `table.rs`.
+//! Read first: [`Config`], then [`DIRECTIVES`] in `table.rs`, then [`parse_conf`].
 
+mod conf;
 mod field;
 mod kind;
+mod nearest;
+mod reference;
 mod table;
 
+pub use conf::{
+    ConfError, ConfFile, MAX_CONF_BYTES, MAX_CONF_ERRORS, Place, Setting, Unmodelled, parse_conf,
+};
 pub use field::{
     AppendFsync, DisklessLoad, EndpointType, LocalAction, LogLevel, MaxmemoryPolicy, OutputLimit,
     OutputLimits, ReplicaOf, SavePoint,
 };
 pub use kind::{Form, Kind, Number, Source, TextRule, Unit};
+pub use nearest::nearest;
+pub use reference::reference_markdown;
 pub use table::{Config, DIRECTIVES, Directive};
 
-use crate::resp::glob_match;
+use crate::resp::{glob_match, split_args};
 
 /// Why CONFIG SET, or a line of redis.conf, was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -203,23 +211,17 @@ impl Config {
         if !kind.takes_many() && words.len() != 1 {
             return Err("wrong number of arguments".into());
         }
-        let inner;
-        let mut words = words;
-        let mut split = Vec::new();
-        if let &[one] = words
-            && kind.takes_many()
-            && !one.is_empty()
-        {
-            inner = crate::resp::split_args(one).map_err(|_| "Unbalanced quotes in configuration line")?;
-            split.extend(inner.iter().map(|word| c_string(word)));
-        }
-        let split: Vec<&str> = split.iter().map(String::as_str).collect();
-        if !split.is_empty() {
-            words = &split;
-        }
+        let split: Vec<String> = match words {
+            &[one] if kind.takes_many() && !one.is_empty() => {
+                let words = split_args(one).map_err(|_| "Unbalanced quotes in configuration line")?;
+                words.iter().map(|word| c_string(word)).collect()
+            }
+            _ => words.iter().map(|word| word.to_string()).collect(),
+        };
+        let words: Vec<&str> = split.iter().map(String::as_str).collect();
         let old = self.text(index);
         let base = if kind == Kind::Save && !self.save_was_read { "" } else { &old };
-        let new = kind.read(words, base)?;
+        let new = kind.read(&words, base)?;
         self.save_was_read |= kind == Kind::Save;
         self.write(index, &new);
         Ok(new != old)
