@@ -11,6 +11,7 @@
 //! | L1 | [`slot`] | key to slot: hash tags, CRC16, sets of slots |
 //! | L1 | [`resp`] | RESP values and codec, quoting, what redis-cli prints |
 //! | L1 | [`params`] | every directive of redis.conf, declared once |
+//! | L1 | [`text`] | the texts that Redis writes: CLUSTER NODES, nodes.conf, INFO, SLOTS, SHARDS, LINKS |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
 
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -23,3 +24,5 @@ pub mod params;
 pub mod resp;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod slot;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod text;

@@ -4,6 +4,8 @@
 //! Read first: [`time`], then [`rng`].
 
 pub mod dist;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod id;
 pub mod rng;
 pub mod time;

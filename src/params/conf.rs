@@ -343,8 +343,11 @@ fn is_binary(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::params::SavePoint;
+    use crate::base::fuzz;
 
     fn errors(text: &str) -> Vec<String> {
         parse_conf("redis.conf", text).unwrap_err().iter().map(|e| e.to_string()).collect()
@@ -469,5 +472,43 @@ redis.conf:9:15: argument(s) must be one of the following: everysec, always, no
         let long = parse_conf("f", format!("port {}", "9".repeat(100_000))).unwrap_err();
         assert!(long[0].to_string().len() < 1000);
         assert!(parse_conf("f", "logfile \"\u{4e2d}\u{6587}\"\n# \u{ff}").is_ok());
+    }
+
+    const SAMPLE: &str = "# a node\nport 7000\ncluster-enabled yes\nsave 900 1 300 10\n\
+        client-output-buffer-limit replica 256mb 64mb 60\nlogfile \"a \\\"b\\x41\"\nbind 127.0.0.1 ::1\n\
+        maxmemory-clients 5%\nlatency-tracking-info-percentiles 50 99.9\nreplicaof no one\r\n\
+        notify-keyspace-events KEA\nappendfsync everysec\nrename-command A \"\"\noom-score-adj-values 1 2 3\n";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::base::fuzz::cases(500)))]
+
+        #[test]
+        fn mutated_files_are_read_or_refused(changes in fuzz::changes()) {
+            let text = fuzz::mutate(SAMPLE.as_bytes(), &changes);
+            match parse_conf("f", &text) {
+                Ok(file) => {
+                    for setting in &file.settings {
+                        prop_assert!(setting.place.start + setting.place.len <= text.len());
+                    }
+                    // What CONFIG GET prints can be set again, and means the same.
+                    for directive in DIRECTIVES {
+                        let value = file.config.value(directive.name).unwrap();
+                        let mut again = file.config.clone();
+                        again.save_was_read = false;
+                        if directive.name != "replicaof" && !value.contains(['"', '\'', '\\', '\0']) {
+                            again.set(directive.name, &[&value], Source::File).unwrap();
+                            prop_assert_eq!(again.value(directive.name).unwrap(), value);
+                        }
+                    }
+                }
+                Err(errors) => {
+                    prop_assert!(!errors.is_empty() && errors.len() <= MAX_CONF_ERRORS);
+                    for error in errors {
+                        prop_assert!(error.place.start + error.place.len <= text.len());
+                        prop_assert!(error.to_string().len() < 2000);
+                    }
+                }
+            }
+        }
     }
 }

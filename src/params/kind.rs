@@ -464,15 +464,22 @@ fn read_percentiles(words: &[&str]) -> Result<String, String> {
 
 /// redis: server.c expandProcTitleTemplate @7.0.15
 fn is_proc_title(template: &str) -> bool {
-    const NAMES: [&str; 7] =
-        ["title", "listen-addr", "server-mode", "port", "tls-port", "config-file", "unixsocket"];
+    // These may stand for nothing, and a title of nothing is refused.
+    const MAY_BE_EMPTY: [&str; 4] = ["title", "server-mode", "config-file", "unixsocket"];
+    const NEVER_EMPTY: [&str; 3] = ["listen-addr", "port", "tls-port"];
     let mut rest = template;
+    let mut shown = String::new();
     while let Some(open) = rest.find('{') {
         let Some(close) = rest[open..].find('}') else { return false };
-        if !NAMES.contains(&&rest[open + 1..open + close]) {
+        let name = &rest[open + 1..open + close];
+        shown.push_str(&rest[..open]);
+        if NEVER_EMPTY.contains(&name) {
+            shown.push_str(name);
+        } else if !MAY_BE_EMPTY.contains(&name) {
             return false;
         }
         rest = &rest[open + close + 1..];
     }
-    !template.trim().is_empty()
+    shown.push_str(rest);
+    !shown.trim_matches(' ').is_empty()
 }

@@ -141,6 +141,10 @@ impl Config {
             let new = directive.kind.read(&words, base).map_err(refuse)?;
             if new != old || directive.is_volatile() {
                 next.write(index, &new);
+                if directive.name == "repl-backlog-size" {
+                    // redis: replication.c resizeReplicationBacklog @7.0.15; a file may set less.
+                    next.repl_backlog_size = next.repl_backlog_size.max(MIN_BACKLOG);
+                }
                 changed.push(directive);
             }
         }
@@ -250,6 +254,11 @@ impl Config {
         self.hz = self.hz.clamp(1, 500);
     }
 }
+
+/// Least bytes of a backlog after CONFIG SET.
+///
+/// redis: server.h CONFIG_REPL_BACKLOG_MIN_SIZE @7.0.15
+const MIN_BACKLOG: u64 = 16 << 10;
 
 /// Place in [`DIRECTIVES`], and the name in its own case.
 fn lookup(name: &str) -> Option<(usize, &'static str)> {
@@ -389,5 +398,34 @@ mod tests {
         assert_eq!(config.value("slowlog-max-len").as_deref(), Some("7"));
         config.config_set(&["save", ""], SetContext::default()).unwrap();
         assert_eq!(config.save, []);
+    }
+
+    fn recorded<T: serde::de::DeserializeOwned>(file: &str) -> T {
+        let path = format!("{}/tests/fixtures/real/{file}", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// Name, value, and what redis-server 7.0.15 replied to CONFIG SET and then to CONFIG GET.
+    #[test]
+    fn config_set_answers_as_a_recorded_server() {
+        let cases: Vec<(String, String, String, String)> = recorded("config_set.json");
+        for (name, value, reply, got) in cases {
+            let mut config = Config::default();
+            let ours = match config.config_set(&[&name, &value], SetContext::default()) {
+                Ok(_) => "+OK".to_string(),
+                Err(error) => format!("-{}", error.reply()),
+            };
+            assert_eq!((ours, config.value(&name)), (reply, Some(got)), "{name} {value:?}");
+        }
+    }
+
+    /// A line of redis.conf, and what redis-server 7.0.15 said about it; empty if nothing.
+    #[test]
+    fn conf_lines_are_judged_as_a_recorded_server_judges_them() {
+        let cases: Vec<(String, String)> = recorded("config_file.json");
+        for (line, want) in cases {
+            let ours = parse_conf("f", &line).err().map_or(String::new(), |errors| errors[0].message.clone());
+            assert_eq!(ours, want, "{line:?}");
+        }
     }
 }

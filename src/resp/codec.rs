@@ -485,7 +485,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(crate::resp::fuzz_cases(300)))]
+        #![proptest_config(ProptestConfig::with_cases(crate::base::fuzz::cases(300)))]
 
         #[test]
         fn replies_come_back(values in prop::collection::vec(any_value(), 0..4), piece in 1usize..50) {

@@ -11,11 +11,3 @@ mod value;
 pub use args::{Unbalanced, Word, command_len, encode_command, glob_match, quote, split_args, split_words};
 pub use codec::{ProtocolError, ReplyReader, RequestLimits, RequestReader};
 pub use value::{Protocol, Value};
-
-/// How many inputs a property test of a text reader tries: `few`, or the number in
-/// `SLOTSCOPE_FUZZ_CASES` for a long run.
-#[cfg(test)]
-#[allow(clippy::disallowed_methods)]
-pub(crate) fn fuzz_cases(few: u32) -> u32 {
-    std::env::var("SLOTSCOPE_FUZZ_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
-}
