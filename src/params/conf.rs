@@ -346,8 +346,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::params::SavePoint;
     use crate::base::fuzz;
+    use crate::params::SavePoint;
 
     fn errors(text: &str) -> Vec<String> {
         parse_conf("redis.conf", text).unwrap_err().iter().map(|e| e.to_string()).collect()

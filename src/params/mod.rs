@@ -337,7 +337,7 @@ mod tests {
                 "ERR CONFIG SET failed (possibly related to argument 'Daemonize') - can't set immutable config",
             ),
             (
-                &["dir", "/tmp"],
+                &["dir", "/data"],
                 "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config",
             ),
             (

@@ -78,7 +78,7 @@ impl RequestReader {
 
     /// The next whole request, if there is one. A bare line end or an array of no words gives an empty
     /// list, which Redis ignores (from a replica it counts as a sign of life).
-    pub fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
+    pub fn next_request(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
         if self.failed {
             return Ok(None);
         }
@@ -195,7 +195,7 @@ impl ReplyReader {
     }
 
     /// The next whole reply, if there is one. After an error the reader must not be used again.
-    pub fn next(&mut self) -> Result<Option<Value>, ProtocolError> {
+    pub fn next_reply(&mut self) -> Result<Option<Value>, ProtocolError> {
         loop {
             let Some(mut value) = self.leaf()? else { return Ok(None) };
             // Close every list that this value completes.
@@ -393,7 +393,7 @@ mod tests {
         let mut found = Vec::new();
         for piece in bytes.chunks(piece.max(1)) {
             assert!(reader.feed(piece));
-            while let Some(words) = reader.next().map_err(|e| e.to_string())? {
+            while let Some(words) = reader.next_request().map_err(|e| e.to_string())? {
                 found.push(words);
             }
         }
@@ -405,7 +405,7 @@ mod tests {
         let mut found = Vec::new();
         for piece in bytes.chunks(piece.max(1)) {
             reader.feed(piece);
-            while let Some(value) = reader.next().map_err(|e| e.to_string())? {
+            while let Some(value) = reader.next_reply().map_err(|e| e.to_string())? {
                 found.push(value);
             }
         }
@@ -445,8 +445,8 @@ mod tests {
         assert_eq!(error(&long), "Protocol error: too big bulk count string");
         let mut reader = RequestReader::new(RequestLimits { must_authenticate: true, ..Default::default() });
         reader.feed(b"*11\r\n");
-        assert_eq!(reader.next().unwrap_err().0, "unauthenticated multibulk length");
-        assert_eq!(reader.next(), Ok(None), "nothing is read after an error");
+        assert_eq!(reader.next_request().unwrap_err().0, "unauthenticated multibulk length");
+        assert_eq!(reader.next_request(), Ok(None), "nothing is read after an error");
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn leaf(line: &Line<'_>, text: &str) -> Result<Value, TextError> {
 mod tests {
     use proptest::prelude::*;
 
-        use super::*;
+    use super::*;
     use crate::base::fuzz;
 
     fn any_value() -> impl Strategy<Value = Value> {

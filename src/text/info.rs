@@ -167,7 +167,7 @@ impl fmt::Display for ClusterInfo {
 mod tests {
     use proptest::prelude::*;
 
-        use super::*;
+    use super::*;
     use crate::base::fuzz;
 
     const INFO: &str = "cluster_state:ok\r\ncluster_slots_assigned:16384\r\ncluster_slots_ok:16384\r\n\

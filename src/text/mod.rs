@@ -101,7 +101,7 @@ fn lines(text: &[u8]) -> Result<Vec<Line<'_>>, TextError> {
         return Err(refuse(0, format!("larger than {} MiB", MAX_TEXT_BYTES >> 20)));
     }
     let binary = |&b: &u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b);
-    if let Some(at) = text.iter().position(|b| binary(b)) {
+    if let Some(at) = text.iter().position(binary) {
         return Err(refuse(at, format!("not a text: it has the byte 0x{:02x}", text[at])));
     }
     let text = match std::str::from_utf8(text) {

@@ -373,7 +373,7 @@ fn number<T: std::str::FromStr>(line: &Line<'_>, word: &str, what: &str) -> Resu
 mod tests {
     use proptest::prelude::*;
 
-        use super::*;
+    use super::*;
     use crate::base::fuzz;
 
     const A: &str = "f18cb48f07e47f7e84157e6cfb34f2f2d713c63f";
