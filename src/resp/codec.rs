@@ -131,7 +131,11 @@ impl RequestReader {
                     };
                     let first = line.first().copied().unwrap_or(b'\r');
                     if first != b'$' {
-                        return fail(format!("expected '$', got '{}'", first as char));
+                        return fail(match first {
+                            0 => "expected '$', got '".to_string(),
+                            b'\r' | b'\n' => "expected '$', got ' '".to_string(),
+                            other => format!("expected '$', got '{}'", other as char),
+                        });
                     }
                     let len = number(&line[1..]).filter(|&len| len >= 0);
                     let taken = line.len() + 2;
