@@ -195,6 +195,12 @@ impl Config {
         found
     }
 
+    /// Name and text of every directive that differs from its default, in the order of the table.
+    pub fn changed(&self) -> Vec<(&'static str, String)> {
+        let texts = DIRECTIVES.iter().enumerate().map(|(index, directive)| (directive, self.text(index)));
+        texts.filter(|(directive, text)| directive.default != text).map(|(d, text)| (d.name, text)).collect()
+    }
+
     /// Port of the cluster bus: `cluster-port`, or `port` + 10000. It may exceed 65535: such a server
     /// does not start.
     pub fn bus_port(&self) -> u32 {
@@ -398,6 +404,8 @@ mod tests {
         assert_eq!(config.value("slowlog-max-len").as_deref(), Some("7"));
         config.config_set(&["save", ""], SetContext::default()).unwrap();
         assert_eq!(config.save, []);
+        assert_eq!(config.changed().len(), 6);
+        assert_eq!(Config::default().changed(), []);
     }
 
     fn recorded<T: serde::de::DeserializeOwned>(file: &str) -> T {

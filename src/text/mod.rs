@@ -20,7 +20,10 @@ pub use replies::{
 use std::fmt;
 
 /// A larger text is refused by every reader here.
-pub const MAX_TEXT_BYTES: usize = 64 << 20;
+pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// So is one with more lines.
+pub const MAX_TEXT_LINES: usize = 1 << 20;
 
 /// After this many mistakes reading stops.
 pub const MAX_TEXT_ERRORS: usize = 50;
@@ -100,6 +103,9 @@ fn lines(text: &[u8]) -> Result<Vec<Line<'_>>, TextError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(refuse(0, format!("larger than {} MiB", MAX_TEXT_BYTES >> 20)));
     }
+    if text.iter().filter(|&&b| b == b'\n').count() >= MAX_TEXT_LINES {
+        return Err(refuse(0, format!("more than {MAX_TEXT_LINES} lines")));
+    }
     let binary = |&b: &u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1b);
     if let Some(at) = text.iter().position(binary) {
         return Err(refuse(at, format!("not a text: it has the byte 0x{:02x}", text[at])));
@@ -123,4 +129,21 @@ fn floor_char(text: &str, mut at: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_and_binary_texts_give_one_error() {
+        for text in
+            [vec![b'x'; MAX_TEXT_BYTES + 1], vec![b'\n'; MAX_TEXT_LINES], b"a\0".to_vec(), b"\xff".to_vec()]
+        {
+            assert_eq!(parse_nodes(&text).unwrap_err().len(), 1);
+            assert!(
+                parse_info(&text).is_err() && parse_cli(&text).is_err() && parse_cluster_info(&text).is_err()
+            );
+        }
+    }
 }
