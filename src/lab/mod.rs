@@ -14,6 +14,6 @@ pub mod report;
 pub mod samples;
 pub mod stats;
 
-pub use compare::{Comparison, Options, compare};
+pub use compare::{Comparison, Options, compare, compare_recording};
 pub use recording::{Recording, RecordingError};
 pub use samples::{Samples, Unit, VariantSamples};
