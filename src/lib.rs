@@ -13,9 +13,14 @@
 //! | L1 | [`params`] | every directive of redis.conf, declared once |
 //! | L1 | [`text`] | the texts that Redis writes: CLUSTER NODES, nodes.conf, INFO, SLOTS, SHARDS, LINKS |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
+//! | L6 | [`cli`] | the command line, one file per subcommand |
+
+#![deny(unsafe_code)]
 
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod base;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the world outside: clocks, files
+pub mod cli;
 #[allow(clippy::disallowed_types)] // floats: nothing here flows back into a run
 pub mod lab;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]

@@ -1,0 +1,3 @@
+//! L6: the command line. One file per subcommand.
+
+pub mod slot;
