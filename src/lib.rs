@@ -12,6 +12,9 @@
 //! | L1 | [`resp`] | RESP values and codec, quoting, what redis-cli prints |
 //! | L1 | [`params`] | every directive of redis.conf, declared once |
 //! | L1 | [`text`] | the texts that Redis writes: CLUSTER NODES, nodes.conf, INFO, SLOTS, SHARDS, LINKS |
+//! | L1 | [`trace`] | what happened: facts with time, host and cause |
+//! | L2 | [`redis`] | the modelled programs as pure state machines |
+//! | L3 | [`world`] | one deterministic universe: hosts, network, plan, time travel |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
 //! | L6 | [`cli`] | the command line, one file per subcommand |
 
@@ -26,8 +29,14 @@ pub mod lab;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod params;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod redis;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod resp;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod slot;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod text;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod trace;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod world;

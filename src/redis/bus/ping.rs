@@ -1,0 +1,267 @@
+//! Heartbeats: when a node pings whom, and what it gossips.
+
+use super::super::Cx;
+use super::packet::{Body, Gossip, kind};
+use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::{Bus, Host, Order};
+use crate::trace::{ConnId, Fact, Level};
+
+/// Whom a broadcast PONG reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pongs {
+    All,
+    /// Replicas of my master, or mine.
+    LocalReplicas,
+}
+
+impl Bus {
+    /// Runs every 100 ms.
+    ///
+    /// redis: clusterCron @7.0.15
+    ///
+    /// The two loops over all nodes run only when a node can need them: the first while a link is
+    /// missing or a handshake runs (`restless`), the second from `next_scan` on, a time that is never
+    /// later than the first ping, reconnection or PFAIL due.
+    pub fn cron(&mut self, cx: &mut Cx<'_>, host: &Host) {
+        self.iteration += 1;
+        let now = cx.now.ms();
+        self.stats_pfail_nodes = self.pfail_count;
+        if self.restless {
+            self.reconnect(cx, now);
+        }
+        if self.iteration.is_multiple_of(10) {
+            self.ping_random_node(cx, host);
+        }
+        let mut update_state = false;
+        if now >= self.next_scan {
+            update_state = self.scan(cx, host, now);
+        }
+        let me = self.me();
+        let replica = me.is(flag::SLAVE);
+        if replica && !host.has_masterhost && me.slaveof != NO_ROW {
+            let e = cx.names.endpoint_of(self.row(me.slaveof).endpoint);
+            if let Some(ip) = e.ip {
+                self.orders.push(Order::Follow { ip, port: e.port });
+            }
+        }
+        self.check_manual_timeout(cx, now);
+        if replica {
+            self.handle_manual_failover(cx, host);
+            self.handle_slave_failover(cx, host);
+            self.consider_migration(cx, now);
+        }
+        if update_state || !self.state_ok {
+            self.update_state(cx);
+        }
+    }
+
+    /// The cron's first loop: expire handshakes, connect where a link is missing.
+    /// redis: clusterNodeCronHandleReconnect @7.0.15
+    fn reconnect(&mut self, cx: &mut Cx<'_>, now: u64) {
+        let handshake_timeout = self.conf.node_timeout.max(1000);
+        self.restless = false;
+        let order: Vec<RowIdx> = self.dict.order().to_vec();
+        for r in order {
+            let row = self.row(r);
+            if row.is(flag::MYSELF | flag::NOADDR) {
+                continue;
+            }
+            if row.in_handshake() {
+                if now.saturating_sub(row.ctime) > handshake_timeout {
+                    let node = row.id;
+                    self.delete_node(cx, r);
+                    cx.note(Level::Debug, || Fact::HandshakeTimedOut { node });
+                    continue;
+                }
+                self.restless = true;
+            }
+            if !self.row(r).link.is_some() {
+                self.open_link(cx, r);
+            }
+        }
+    }
+
+    /// Of five random picks, pings the one not heard of for longest.
+    fn ping_random_node(&mut self, cx: &mut Cx<'_>, host: &Host) {
+        let mut oldest: Option<RowIdx> = None;
+        for _ in 0..5 {
+            let r = self.dict.random(&mut self.rng_ping);
+            let row = &self.rows[usize::from(r)];
+            if !row.link.is_some() || row.ping_sent != 0 || row.is(flag::MYSELF | flag::HANDSHAKE) {
+                continue;
+            }
+            if oldest.is_none_or(|o| self.rows[usize::from(o)].pong_received > row.pong_received) {
+                oldest = Some(r);
+            }
+        }
+        if let Some(r) = oldest {
+            let node = self.row(r).id;
+            cx.note(Level::Debug, || Fact::Pinged { node });
+            self.send_ping(cx, host, r, kind::PING);
+        }
+    }
+
+    /// The cron's second loop: pings that are due, links that look dead, PFAIL. Returns whether a
+    /// node turned PFAIL; sets `next_scan`.
+    fn scan(&mut self, cx: &mut Cx<'_>, host: &Host, now: u64) -> bool {
+        let nt = self.conf.node_timeout;
+        let half = nt / 2;
+        let mut new_pfail = false;
+        let mut next = u64::MAX;
+        for i in 0..self.dict.len() {
+            let r = self.dict.order()[i];
+            let row = self.row(r);
+            if row.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE) {
+                continue;
+            }
+            let (pinged, ping_delay, data_delay) =
+                (row.ping_sent != 0, now - row.ping_sent, now - row.data_received.min(now));
+            if pinged
+                && row.link.is_some()
+                && now - row.link_ctime > nt
+                && ping_delay > half
+                && data_delay > half
+            {
+                let node = row.id;
+                self.free_link(cx, r);
+                cx.note(Level::Debug, || Fact::LinkDropped { node });
+            }
+            let row = self.row(r);
+            let linked = row.link.is_some();
+            if linked && !pinged && now.saturating_sub(row.pong_received) > half {
+                self.send_ping(cx, host, r, kind::PING);
+                next = next.min(now + half);
+                continue;
+            }
+            if linked && self.manual.end != 0 && self.manual.replica == r && self.me().is_master() {
+                self.send_ping(cx, host, r, kind::PING);
+                next = now;
+                continue;
+            }
+            if !pinged {
+                // Not linked and not pinged cannot stay so: the first loop connects first.
+                next = next.min(if linked { row.pong_received + half + 1 } else { now });
+                continue;
+            }
+            if ping_delay.min(data_delay) > nt && !row.is(flag::PFAIL | flag::FAIL) {
+                self.mark_pfail(cx, r);
+                new_pfail = true;
+            }
+            let row = self.row(r);
+            let due = if row.is(flag::PFAIL | flag::FAIL) || ping_delay.min(data_delay) > half {
+                // Past the half-way mark the link rule and PFAIL may come due at any tick.
+                now
+            } else {
+                now - ping_delay.min(data_delay) + half + 1
+            };
+            next = next.min(due);
+        }
+        self.next_scan = next;
+        new_pfail
+    }
+
+    /// Sends PING, MEET or PONG on my own link to the node.
+    pub(super) fn send_ping(&mut self, cx: &mut Cx<'_>, host: &Host, r: RowIdx, kind: u16) {
+        let link = self.row(r).link;
+        self.send_ping_on(cx, host, link, Some(r), kind);
+    }
+
+    /// Sends PING, MEET or PONG on any link; a PING starts the answer timer of the link's node.
+    ///
+    /// redis: clusterSendPing @7.0.15
+    pub(super) fn send_ping_on(
+        &mut self,
+        cx: &mut Cx<'_>,
+        host: &Host,
+        conn: ConnId,
+        node: Option<RowIdx>,
+        kind: u16,
+    ) {
+        let now = cx.now.ms();
+        let mut packet = self.packet(host, kind, Body::Gossip);
+        if let Some(r) = node.filter(|_| kind == kind::PING) {
+            self.row_mut(r).ping_sent = now;
+            self.next_scan = self.next_scan.min(now + self.conf.node_timeout / 2);
+        }
+        self.fill_gossip(&mut packet.gossip);
+        let to = node.map_or(crate::trace::NodeId::NONE, |r| self.row(r).id);
+        self.post(cx, conn, to, packet);
+    }
+
+    /// Picks whom to tell about: a tenth of the nodes, at least three, at random, then every PFAIL
+    /// node counted by the last cron. The receiver itself is a valid pick in 7.0.
+    fn fill_gossip(&mut self, out: &mut Vec<Gossip>) {
+        let n = self.dict.len();
+        let mut fresh = n.saturating_sub(2);
+        let wanted = (n / 10).max(3).min(fresh);
+        let pfail_wanted = self.stats_pfail_nodes as usize;
+        out.reserve(wanted + pfail_wanted);
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamps.len() < self.rows.len() {
+            self.stamps.resize(self.rows.len(), 0);
+        }
+        let mut tries = wanted * 3;
+        while fresh > 0 && out.len() < wanted && tries > 0 {
+            tries -= 1;
+            let r = self.dict.random(&mut self.rng_gossip);
+            let row = &self.rows[usize::from(r)];
+            if r == ME || row.timed_out() {
+                continue;
+            }
+            if row.is(flag::HANDSHAKE | flag::NOADDR) || (!row.link.is_some() && row.numslots == 0) {
+                fresh -= 1;
+                continue;
+            }
+            if self.stamps[usize::from(r)] == self.stamp {
+                continue;
+            }
+            self.stamps[usize::from(r)] = self.stamp;
+            out.push(self.gossip_about(r));
+            fresh -= 1;
+        }
+        if pfail_wanted > 0 {
+            let mut left = pfail_wanted;
+            for &r in self.dict.order() {
+                if left == 0 {
+                    break;
+                }
+                let row = self.row(r);
+                if row.timed_out() && !row.is(flag::HANDSHAKE | flag::NOADDR) {
+                    out.push(self.gossip_about(r));
+                    left -= 1;
+                }
+            }
+        }
+    }
+
+    /// redis: clusterSetGossipEntry @7.0.15
+    fn gossip_about(&self, r: RowIdx) -> Gossip {
+        let row = self.row(r);
+        Gossip {
+            node: row.id,
+            endpoint: row.endpoint,
+            ping_sent: (row.ping_sent / 1000) as u32,
+            pong_received: (row.pong_received / 1000) as u32,
+            flags: row.flags,
+        }
+    }
+
+    /// redis: clusterBroadcastPong @7.0.15
+    pub(super) fn broadcast_pong(&mut self, cx: &mut Cx<'_>, host: &Host, to: Pongs) {
+        let mine = self.my_master_or_me();
+        let order: Vec<RowIdx> = self.dict.order().to_vec();
+        for r in order {
+            let row = self.row(r);
+            if !row.link.is_some() || r == ME || row.in_handshake() {
+                continue;
+            }
+            if to == Pongs::LocalReplicas {
+                let local = row.is(flag::SLAVE) && row.slaveof != NO_ROW && row.slaveof == mine;
+                if !local {
+                    continue;
+                }
+            }
+            self.send_ping(cx, host, r, kind::PONG);
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Who owns which slot, by which epoch; how claims spread; replicas that change their master.
+
+use std::collections::BTreeMap;
+
+use super::super::Cx;
+use super::super::registry::ClaimId;
+use super::packet::{Body, Packet, kind};
+use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::{Bus, Host, Order, todo};
+use crate::slot::SlotSet;
+use crate::trace::{EpochCause, Fact, Level, NodeId};
+
+/// How long a master must be orphaned before a replica moves to it. redis: CLUSTER_SLAVE_MIGRATION_DELAY
+const MIGRATION_DELAY_MS: u64 = 5000;
+
+impl Bus {
+    // ---- ownership ------------------------------------------------------------------------------
+
+    /// Gives the slots to a node, or to nobody.
+    /// redis: clusterDelSlot, clusterAddSlot for each slot @7.0.15
+    pub fn rebind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) {
+        let new_owner = to.map(|r| self.row(r).id);
+        let mut lost: BTreeMap<NodeId, SlotSet> = BTreeMap::new();
+        let mut gained = SlotSet::EMPTY;
+        for slot in slots.iter() {
+            let old = self.owners.get(slot);
+            if old == new_owner {
+                continue;
+            }
+            if let Some(o) = old {
+                lost.entry(o).or_default().insert(slot);
+            }
+            gained.insert(slot);
+            self.owners.set(slot, new_owner);
+        }
+        for (owner, gone) in lost {
+            let Some(r) = self.find(owner) else { continue };
+            let mut set = (**cx.names.slots(self.row(r).slots)).clone();
+            gone.iter().for_each(|s| {
+                set.remove(s);
+            });
+            self.set_claim(cx, r, &set);
+        }
+        if let Some(r) = to.filter(|_| !gained.is_empty()) {
+            let mut set = (**cx.names.slots(self.row(r).slots)).clone();
+            gained.iter().for_each(|s| {
+                set.insert(s);
+            });
+            let first = self.row(r).numslots == 0;
+            self.set_claim(cx, r, &set);
+            if first && self.masters_have_replicas() {
+                self.set_flags(r, flag::MIGRATE_TO, 0);
+            }
+        }
+    }
+
+    pub(super) fn set_claim(&mut self, cx: &mut Cx<'_>, r: RowIdx, set: &SlotSet) {
+        let id = cx.names.claim(set);
+        let n = cx.names.claim_len(id);
+        let row = self.row_mut(r);
+        row.slots = id;
+        row.numslots = n;
+    }
+
+    /// redis: clusterDelNodeSlots @7.0.15
+    pub(super) fn delete_slots_of(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
+        if self.row(r).numslots > 0 {
+            let slots = cx.names.slots(self.row(r).slots).clone();
+            self.rebind(cx, &slots, None);
+        }
+    }
+
+    /// redis: clusterMastersHaveSlaves @7.0.15
+    fn masters_have_replicas(&self) -> bool {
+        self.rows.iter().any(|n| n.id.is_some() && n.is(flag::SLAVE) && n.slaveof != NO_ROW)
+    }
+
+    /// Whether the slot's owner has stopped claiming it. redis: isSlotUnclaimed @7.0.15
+    pub(super) fn not_claiming(&self, slot: u16) -> bool {
+        self.owner_not_claiming.as_ref().is_some_and(|s| s.contains(slot))
+    }
+
+    fn clear_not_claiming(&mut self, slot: u16) {
+        if let Some(set) = &mut self.owner_not_claiming {
+            set.remove(slot);
+        }
+    }
+
+    /// Takes a master's claim over into my table where it has the higher epoch, and follows it if it
+    /// took everything from my master or me.
+    ///
+    /// redis: clusterUpdateSlotsConfigWith @7.0.15
+    pub(super) fn update_slots_with(
+        &mut self,
+        cx: &mut Cx<'_>,
+        host: &Host,
+        sender: RowIdx,
+        epoch: u64,
+        claim: ClaimId,
+    ) {
+        if sender == ME {
+            cx.emit(Fact::UpdateAboutMyself);
+            return;
+        }
+        let my_master = if self.me().is_master() { ME } else { self.me().slaveof };
+        let cur = if my_master == NO_ROW { NodeId::NONE } else { self.row(my_master).id };
+        let (me, from) = (self.me().id, self.row(sender).id);
+        let claimed = cx.names.slots(claim).clone();
+        let bound = cx.names.slots(self.row(sender).slots).clone();
+        let mut taken = SlotSet::EMPTY;
+        let mut dirty = Vec::new();
+        let (mut ours, mut sender_slots) = (0, 0);
+        let mut last_loser = NodeId::NONE;
+        for slot in claimed.iter() {
+            sender_slots += 1;
+            if bound.contains(slot) {
+                self.clear_not_claiming(slot);
+                continue;
+            }
+            if self.importing_from.contains_key(&slot) {
+                continue;
+            }
+            let owner = self.owners.get(slot);
+            let owner_epoch = owner.and_then(|o| self.find(o)).map_or(0, |r| self.row(r).config_epoch);
+            if owner.is_none() || self.not_claiming(slot) || owner_epoch < epoch {
+                if owner == Some(me) && host.has_keys {
+                    dirty.push(slot);
+                }
+                if cur.is_some() && owner == Some(cur) {
+                    ours += 1;
+                }
+                last_loser = owner.unwrap_or(NodeId::NONE);
+                taken.insert(slot);
+                self.clear_not_claiming(slot);
+            }
+        }
+        // Slots that the sender owned and no longer claims stay bound to it, but lightly.
+        for slot in bound.iter().filter(|&s| !claimed.contains(s)) {
+            self.owner_not_claiming.get_or_insert_with(|| Box::new(SlotSet::EMPTY)).insert(slot);
+        }
+        if !taken.is_empty() {
+            self.rebind(cx, &taken, Some(sender));
+            self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
+            cx.emit(Fact::SlotsMoved { to: from, from: last_loser, count: taken.len() });
+        }
+        let emptied = ours > 0 && self.row(my_master).numslots == 0;
+        if emptied && (self.conf.allow_replica_migration || sender_slots == ours) {
+            cx.emit(Fact::Reconfigured { master: from });
+            self.set_my_master(cx, sender);
+            self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
+            return;
+        }
+        let master = self.me().slaveof;
+        if master != NO_ROW && self.row(master).slaveof != NO_ROW && self.row(master).slaveof != ME {
+            let grand = self.row(master).slaveof;
+            let id = self.row(grand).id;
+            cx.emit(Fact::SubReplica { master: id });
+            self.set_my_master(cx, grand);
+            self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
+        } else {
+            self.orders.extend(dirty.into_iter().map(|slot| Order::DeleteKeys { slot }));
+        }
+    }
+
+    /// Tells a sender with an outdated claim who owns the first such slot now. One UPDATE per packet.
+    pub(super) fn correct_claim(&mut self, cx: &mut Cx<'_>, host: &Host, s: RowIdx, p: &Packet) {
+        let sender = self.row(s).id;
+        let claimed = cx.names.slots(p.slots).clone();
+        let newer = claimed.iter().find_map(|slot| {
+            let owner = self.owners.get(slot)?;
+            if owner == sender || self.not_claiming(slot) {
+                return None;
+            }
+            let r = self.find(owner)?;
+            (self.row(r).config_epoch > p.config_epoch).then_some(r)
+        });
+        let Some(owner) = newer else { return };
+        let about = self.row(owner).id;
+        cx.note(Level::Debug, || Fact::UpdateSent { to: sender, about });
+        let link = self.row(s).link;
+        if !link.is_some() {
+            return;
+        }
+        let mut slots = (**cx.names.slots(self.row(owner).slots)).clone();
+        if let Some(stale) = &self.owner_not_claiming {
+            stale.iter().for_each(|slot| {
+                slots.remove(slot);
+            });
+        }
+        let body = Body::Update {
+            node: about,
+            config_epoch: self.row(owner).config_epoch,
+            slots: cx.names.claim(&slots),
+        };
+        let packet = self.packet(host, kind::UPDATE, body);
+        self.post(cx, link, sender, packet);
+    }
+
+    /// redis: the UPDATE branch of clusterProcessPacket @7.0.15: ignored if I know the epoch already.
+    pub(super) fn receive_update(&mut self, cx: &mut Cx<'_>, node: NodeId, epoch: u64, slots: ClaimId) {
+        let Some(r) = self.find(node) else { return };
+        if self.row(r).config_epoch >= epoch {
+            return;
+        }
+        if self.row(r).is(flag::SLAVE) {
+            self.set_node_as_master(cx, r);
+        }
+        self.row_mut(r).config_epoch = epoch;
+        self.todo |= todo::SAVE_CONFIG | todo::FSYNC_CONFIG;
+        let host = Host { has_keys: true, ..Host::default() };
+        self.update_slots_with(cx, &host, r, epoch, slots);
+    }
+
+    // ---- epochs ---------------------------------------------------------------------------------
+
+    /// Two masters with one configEpoch: the smaller id takes a new one.
+    ///
+    /// redis: clusterHandleConfigEpochCollision @7.0.15
+    pub(super) fn resolve_collision(&mut self, cx: &mut Cx<'_>, s: RowIdx) {
+        let (mine, theirs) = (cx.names.node_name(self.me().id), cx.names.node_name(self.row(s).id));
+        if theirs <= mine {
+            return;
+        }
+        self.current_epoch += 1;
+        let epoch = self.current_epoch;
+        self.me_mut().config_epoch = epoch;
+        self.save(cx);
+        let with = self.row(s).id;
+        cx.emit(Fact::EpochSet { epoch, cause: EpochCause::Collision { with } });
+    }
+
+    /// A new highest configEpoch for me without asking anybody; false if mine is the highest.
+    ///
+    /// redis: clusterBumpConfigEpochWithoutConsensus @7.0.15
+    pub fn bump_epoch(&mut self, cx: &mut Cx<'_>) -> bool {
+        let max = self
+            .rows
+            .iter()
+            .filter(|r| r.id.is_some())
+            .map(|r| r.config_epoch)
+            .fold(self.current_epoch, u64::max);
+        if self.me().config_epoch != 0 && self.me().config_epoch == max {
+            return false;
+        }
+        self.current_epoch += 1;
+        let epoch = self.current_epoch;
+        self.me_mut().config_epoch = epoch;
+        self.todo |= todo::SAVE_CONFIG | todo::FSYNC_CONFIG;
+        cx.emit(Fact::EpochSet { epoch, cause: EpochCause::Bump });
+        true
+    }
+
+    // ---- roles ----------------------------------------------------------------------------------
+
+    /// redis: clusterSetNodeAsMaster @7.0.15
+    pub(super) fn set_node_as_master(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
+        if self.row(r).is_master() {
+            return;
+        }
+        let had_master = self.row(r).slaveof != NO_ROW;
+        self.detach_from_master(r);
+        self.set_flags(r, flag::MASTER, flag::SLAVE);
+        if had_master && r != ME {
+            self.set_flags(r, flag::MIGRATE_TO, 0);
+        }
+        self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE;
+        let node = self.row(r).id;
+        cx.note(Level::Debug, || Fact::RoleSeen { node, master: true });
+    }
+
+    /// redis: clusterNodeRemoveSlave @7.0.15
+    pub(super) fn detach_from_master(&mut self, r: RowIdx) {
+        let master = self.row(r).slaveof;
+        if master == NO_ROW {
+            return;
+        }
+        self.row_mut(r).slaveof = NO_ROW;
+        if self.replicas_of(master).next().is_none() {
+            self.set_flags(master, 0, flag::MIGRATE_TO);
+        }
+    }
+
+    /// redis: clusterNodeAddSlave @7.0.15
+    pub(super) fn attach_to_master(&mut self, r: RowIdx, master: RowIdx) {
+        self.row_mut(r).slaveof = master;
+        self.set_flags(master, flag::MIGRATE_TO, 0);
+    }
+
+    /// Makes me a replica of the node.
+    ///
+    /// redis: clusterSetMaster @7.0.15
+    pub fn set_my_master(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
+        assert!(r != ME && self.me().numslots == 0, "a replica has no slots and another master");
+        if self.me().is_master() {
+            self.set_flags(ME, flag::SLAVE, flag::MASTER | flag::MIGRATE_TO);
+            self.close_all_slots();
+        } else {
+            self.detach_from_master(ME);
+        }
+        self.attach_to_master(ME, r);
+        let e = cx.names.endpoint_of(self.row(r).endpoint);
+        if let Some(ip) = e.ip {
+            self.orders.push(Order::Follow { ip, port: e.port });
+        }
+        self.reset_manual_failover();
+    }
+
+    /// redis: clusterCloseAllSlots @7.0.15
+    pub fn close_all_slots(&mut self) {
+        self.migrating_to.clear();
+        self.importing_from.clear();
+    }
+
+    /// CLUSTER RESET. redis: clusterReset @7.0.15
+    pub fn reset(&mut self, cx: &mut Cx<'_>, hard: bool) {
+        if self.me().is(flag::SLAVE) {
+            self.set_node_as_master(cx, ME);
+            self.orders.push(Order::Lead);
+            self.orders.push(Order::FlushAll);
+        }
+        self.close_all_slots();
+        self.reset_manual_failover();
+        self.rebind(cx, &SlotSet::from_range(0..=crate::slot::SLOTS - 1), None);
+        let others: Vec<RowIdx> = self.dict.order().iter().copied().filter(|&r| r != ME).collect();
+        for r in others {
+            self.delete_node(cx, r);
+        }
+        if hard {
+            self.current_epoch = 0;
+            self.last_vote_epoch = 0;
+            self.me_mut().config_epoch = 0;
+            cx.emit(Fact::EpochSet { epoch: 0, cause: EpochCause::HardReset });
+            let name = super::super::registry::NodeName::random(&mut self.rng_name);
+            let id = cx.names.node(name);
+            cx.names.set_owner(id, cx.host);
+            self.rename_row(ME, id, name);
+            cx.emit(Fact::NodeConfigNew { node: id });
+        }
+        self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
+    }
+
+    // ---- replica migration ----------------------------------------------------------------------
+
+    fn ok_replicas(&self, master: RowIdx) -> u32 {
+        self.replicas_of(master).filter(|&r| !self.row(r).failed()).count() as u32
+    }
+
+    /// The cron's preconditions, then the decision to move to an orphaned master.
+    ///
+    /// redis: clusterCron, clusterHandleSlaveMigration @7.0.15
+    pub(super) fn consider_migration(&mut self, cx: &mut Cx<'_>, now: u64) {
+        if !self.conf.allow_replica_migration {
+            return;
+        }
+        let rows = self.rows.len() as u16;
+        let (mut orphaned, mut max_replicas, mut mine) = (0, 0, 0);
+        let my_master = self.me().slaveof;
+        // Most clusters have no master with two working replicas: then nobody moves.
+        if !self.some_master_has_two_replicas() {
+            return;
+        }
+        for r in 0..rows {
+            let row = self.row(r);
+            if !row.id.is_some()
+                || row.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE | flag::FAIL)
+                || !row.is_master()
+            {
+                continue;
+            }
+            let ok = self.ok_replicas(r);
+            if ok == 0 && row.numslots > 0 && row.is(flag::MIGRATE_TO) {
+                orphaned += 1;
+            }
+            max_replicas = max_replicas.max(ok);
+            if my_master == r {
+                mine = ok;
+            }
+        }
+        if orphaned > 0 && max_replicas >= 2 && mine == max_replicas {
+            self.migrate_if_candidate(cx, now, max_replicas);
+        }
+    }
+
+    fn some_master_has_two_replicas(&self) -> bool {
+        let mut seen = vec![0u8; self.rows.len()];
+        self.rows.iter().any(|row| {
+            if !row.id.is_some() || !row.is(flag::SLAVE) || row.slaveof == NO_ROW || row.failed() {
+                return false;
+            }
+            let n = &mut seen[usize::from(row.slaveof)];
+            *n += 1;
+            *n == 2
+        })
+    }
+
+    fn migrate_if_candidate(&mut self, cx: &mut Cx<'_>, now: u64, max_replicas: u32) {
+        let my_master = self.me().slaveof;
+        if !self.state_ok || my_master == NO_ROW {
+            return;
+        }
+        let working =
+            self.replicas_of(my_master).filter(|&r| !self.row(r).is(flag::FAIL | flag::PFAIL)).count() as u32;
+        if working <= self.conf.migration_barrier {
+            return;
+        }
+        let mut target = NO_ROW;
+        let mut candidate = ME;
+        for i in 0..self.dict.len() {
+            let r = self.dict.order()[i];
+            let row = self.row(r);
+            let ok = if row.is_master() { self.ok_replicas(r) } else { 0 };
+            let orphan = row.is_master() && !row.failed() && row.is(flag::MIGRATE_TO) && ok == 0;
+            if orphan && target == NO_ROW && row.numslots > 0 {
+                target = r;
+            }
+            let row = self.row_mut(r);
+            row.orphaned_time = match (orphan, row.orphaned_time) {
+                (false, _) => 0,
+                (true, 0) => now,
+                (true, t) => t,
+            };
+            if ok == max_replicas {
+                // Failed replicas count too: a dead one with the smallest id blocks the move.
+                for s in self.replicas_of(r) {
+                    if cx.names.node_name(self.row(s).id) < cx.names.node_name(self.row(candidate).id) {
+                        candidate = s;
+                    }
+                }
+            }
+        }
+        if target != NO_ROW && candidate == ME && now - self.row(target).orphaned_time > MIGRATION_DELAY_MS {
+            let master = self.row(target).id;
+            cx.emit(Fact::MigratingTo { master });
+            self.set_my_master(cx, target);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! L2: the modelled programs, as pure state machines.
+//!
+//! A program gets an [`Input`] and the clock of its host, changes its state and says what it wants
+//! done as [`Effect`]s. It never sees true time, sockets, threads or another host's state: what it
+//! knows of others came in a message.
+//!
+//! One input, one `handle`, every effect applied in order, then the next input. A turn of the event
+//! loop is: all inputs due (files before timers), then `before_sleep`, then the effects leave.
+//!
+//! Read first: [`Input`], [`Effect`], [`Cx`]; then `server`, `bus`.
+
+pub mod admin;
+pub mod bus;
+pub mod client;
+pub mod registry;
+pub mod repl;
+pub mod server;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use crate::base::SimTime;
+use crate::base::{Dur, NodeTime, Rng};
+use crate::resp::Value;
+use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
+use bus::packet::Packet;
+use registry::Registry;
+
+pub use bus::nodes_conf::NodesImage;
+pub use repl::stream::Chunk;
+pub use server::keyspace::Keyspace;
+
+/// Where a process listens.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Addr {
+    pub ip: Ipv4Addr,
+    pub port: u16,
+}
+
+impl std::fmt::Display for Addr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.ip, self.port)
+    }
+}
+
+/// What a client program may know of the deployment: the addresses it was configured with.
+pub trait ClusterShape {
+    fn addresses(&self) -> Vec<Addr>;
+}
+
+/// What travels on a connection.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A packet of the cluster bus.
+    Bus(Box<Packet>),
+    /// A command, as its arguments.
+    Request(Arc<[Vec<u8>]>),
+    /// A reply to a command.
+    Reply(Value),
+    /// Bytes of the replication stream, with the commands they hold.
+    Stream(Chunk),
+    /// The empty line with which a master keeps a waiting replica alive.
+    Newline,
+    /// The data of a full synchronisation, complete.
+    Snapshot { data: Arc<Keyspace>, bytes: u64, eof: bool },
+}
+
+impl Message {
+    /// Length on the wire in bytes.
+    pub fn wire_len(&self) -> u32 {
+        match self {
+            Message::Bus(p) => p.wire_len(),
+            Message::Request(args) => {
+                args.iter().fold(4 + digits(args.len() as u64), |n, a| {
+                    n + 5 + digits(a.len() as u64) + a.len() as u32
+                }) - 1
+            }
+            Message::Reply(v) => v.encoded_len(crate::resp::Protocol::Resp2) as u32,
+            Message::Stream(c) => c.len as u32,
+            Message::Newline => 1,
+            Message::Snapshot { bytes, .. } => (*bytes).min(u64::from(u32::MAX)) as u32,
+        }
+    }
+}
+
+fn digits(n: u64) -> u32 {
+    n.checked_ilog10().unwrap_or(0) + 1
+}
+
+/// What a host's timers can wait for. One timer of each kind at a time; arming replaces.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Timer {
+    /// `serverCron`: a time event of the event loop.
+    Cron,
+    /// A forked child closed its pipe or ended: a file event.
+    ChildDone,
+    /// The loop is free again after a blocking task.
+    LoadDone,
+    /// A client's or admin's own tick, by number.
+    Tick(u8),
+}
+
+/// What can happen to a program.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The process starts, with what its disk holds.
+    Boot(Disk),
+    /// Somebody connected to a listening port.
+    Accepted {
+        conn: ConnId,
+        bus: bool,
+        peer: Addr,
+    },
+    /// A connection that this program opened is established, or failed.
+    Connected {
+        conn: ConnId,
+        tag: u32,
+    },
+    ConnectFailed {
+        conn: ConnId,
+        tag: u32,
+        error: &'static str,
+    },
+    Message {
+        conn: ConnId,
+        tag: u32,
+        message: Message,
+    },
+    /// The other side closed or reset the connection.
+    Closed {
+        conn: ConnId,
+        tag: u32,
+    },
+    Timer(Timer),
+    /// SIGTERM.
+    Terminate,
+}
+
+/// What a program wants done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    Send(ConnId, Message, FactId),
+    Connect(ConnId, Addr, u32),
+    Close(ConnId),
+    Tag(ConnId, u32),
+    Arm(Timer, Dur),
+    Disarm(Timer),
+    Persist(DiskWrite),
+    /// The event loop is blocked for so long before anything of this turn leaves.
+    Busy(Dur),
+    Exit(i32),
+}
+
+/// A change of what survives the process.
+#[derive(Clone, Debug)]
+pub enum DiskWrite {
+    NodesConf(Arc<NodesImage>),
+    Rdb(Option<Arc<Rdb>>),
+}
+
+/// A dump file: data and, if a replication history was held, its identity.
+#[derive(Clone, Debug)]
+pub struct Rdb {
+    pub data: Arc<Keyspace>,
+    /// replid, offset and selected database of the history the data belongs to.
+    pub repl: Option<(ReplId, i64)>,
+    /// Whether the process that saved it was a master.
+    pub by_master: bool,
+}
+
+/// A replication id: 160 random bits, shown as 40 hex digits.
+pub type ReplId = [u8; 20];
+
+/// What survives the process.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    pub nodes_conf: Option<Arc<NodesImage>>,
+    pub rdb: Option<Arc<Rdb>>,
+}
+
+/// What a program may use while it handles an input.
+pub struct Cx<'a> {
+    /// The host's own clock.
+    pub now: NodeTime,
+    pub host: HostId,
+    /// The address the process is bound to.
+    pub ip: Ipv4Addr,
+    pub seed: u64,
+    /// How often this host has booted; part of the names of its random streams.
+    pub boot: u32,
+    pub names: &'a mut Registry,
+    pub trace: &'a mut Trace,
+    /// What led to the current input.
+    pub cause: FactId,
+    pub out: &'a mut Vec<Effect>,
+    /// Free connection ids, last first, then the next never used.
+    pub conns: &'a mut ConnIds,
+    pub(crate) at: SimTime,
+}
+
+/// Hands out connection ids.
+#[derive(Clone, Debug, Default)]
+pub struct ConnIds {
+    pub free: Vec<ConnId>,
+    pub next: u32,
+}
+
+impl ConnIds {
+    pub fn take(&mut self) -> ConnId {
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            ConnId(self.next - 1)
+        })
+    }
+}
+
+impl Cx<'_> {
+    /// A random stream of this process: `n3 boot 2 gossip`.
+    pub fn stream(&self, what: &str) -> Rng {
+        Rng::named(self.seed, &format!("{} boot {} {what}", self.names.host_name(self.host), self.boot))
+    }
+
+    /// Records a fact, caused by the current input; later effects of this input are caused by it.
+    pub fn emit(&mut self, fact: Fact) -> FactId {
+        let cause = self.cause;
+        let id = self.emit_because(fact, cause);
+        self.cause = id;
+        id
+    }
+
+    /// Records a fact with a cause that the program remembered.
+    pub fn emit_because(&mut self, fact: Fact, cause: FactId) -> FactId {
+        if fact.level() == Level::Headline {
+            self.trace.digest.detail(self.now.0);
+        }
+        self.trace.emit(Event { at: self.at, clock: self.now.0, host: self.host, cause, fact })
+    }
+
+    /// Records a fact only if the trace keeps its level; the fact is not built otherwise.
+    pub fn note(&mut self, level: Level, fact: impl FnOnce() -> Fact) {
+        if self.trace.keeps(level) {
+            let fact = fact();
+            let (at, clock, host, cause) = (self.at, self.now.0, self.host, self.cause);
+            self.trace.emit(Event { at, clock, host, cause, fact });
+        }
+    }
+
+    pub fn send(&mut self, conn: ConnId, message: Message) {
+        self.out.push(Effect::Send(conn, message, self.cause));
+    }
+
+    pub fn connect(&mut self, addr: Addr, tag: u32) -> ConnId {
+        let conn = self.conns.take();
+        self.out.push(Effect::Connect(conn, addr, tag));
+        conn
+    }
+
+    pub fn close(&mut self, conn: ConnId) {
+        self.out.push(Effect::Close(conn));
+    }
+
+    pub fn tag(&mut self, conn: ConnId, tag: u32) {
+        self.out.push(Effect::Tag(conn, tag));
+    }
+
+    pub fn arm(&mut self, timer: Timer, after: Dur) {
+        self.out.push(Effect::Arm(timer, after));
+    }
+
+    pub fn persist(&mut self, write: DiskWrite) {
+        self.out.push(Effect::Persist(write));
+    }
+}

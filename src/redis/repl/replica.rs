@@ -1,0 +1,336 @@
+//! What a server does to follow its master.
+
+use std::sync::Arc;
+
+use super::stream::{Backlog, Chunk, Command};
+use super::{History, LinkState, Repl, random_replid, replid_from, replid_text};
+use crate::params::Config;
+use crate::redis::{Addr, Cx, Keyspace, Message};
+use crate::resp::Value;
+use crate::trace::{ConnId, Fact};
+
+/// The tag of the connection to my master.
+pub const MASTER_TAG: u32 = 0x1000_0000;
+
+/// What the server must do with its dataset after a message of the master.
+#[derive(Debug)]
+pub enum Apply {
+    Nothing,
+    /// Run these, without replies.
+    Commands(Vec<Command>),
+    /// Replace the dataset; `Repl::loaded` follows when that is done.
+    Load {
+        data: Arc<Keyspace>,
+        bytes: u64,
+        eof: bool,
+    },
+}
+
+fn request(words: &[&[u8]]) -> Message {
+    Message::Request(words.iter().map(|w| w.to_vec()).collect())
+}
+
+impl Repl {
+    /// Follows a (new) master.
+    ///
+    /// redis: replicationSetMaster @7.0.15
+    pub fn set_master(&mut self, cx: &mut Cx<'_>, addr: Addr) {
+        let was_master = self.masterhost.is_none();
+        self.masterhost = Some(addr);
+        if self.conn.is_some() {
+            let connected = self.state == LinkState::Connected;
+            cx.close(self.conn);
+            self.conn = ConnId::NONE;
+            if connected {
+                self.cached = Some(History { replid: self.replid, offset: self.reploff });
+                cx.emit(Fact::MasterCached);
+                self.down_since = cx.now.unix();
+            }
+        }
+        if was_master {
+            // My own history may be a prefix of the new master's.
+            self.cached = Some(History { replid: self.replid, offset: self.offset });
+            cx.emit(Fact::CachedMasterMade);
+        }
+        self.loading = None;
+        self.state = LinkState::Connect;
+        cx.emit(Fact::ConnectingToMaster { ip: addr.ip, port: addr.port, again: false });
+        self.connect(cx);
+    }
+
+    /// Becomes a master; the old history stays known as the second one.
+    ///
+    /// redis: replicationUnsetMaster @7.0.15
+    pub fn unset_master(&mut self, cx: &mut Cx<'_>) {
+        if self.masterhost.take().is_none() {
+            return;
+        }
+        if self.conn.is_some() {
+            cx.close(self.conn);
+            self.conn = ConnId::NONE;
+        }
+        if self.cached.take().is_some() {
+            cx.emit(Fact::CachedMasterDropped);
+        }
+        self.state = LinkState::None;
+        self.loading = None;
+        let old = self.replid;
+        self.replid2 = old;
+        self.second_offset = self.offset + 1;
+        self.replid = random_replid(&mut self.rng);
+        cx.emit(Fact::SecondaryReplid { old, offset: self.second_offset, new: self.replid });
+        self.disconnect_replicas(cx);
+        self.selected_db = false;
+        self.down_since = 0;
+    }
+
+    /// redis: connectWithMaster @7.0.15
+    fn connect(&mut self, cx: &mut Cx<'_>) {
+        let Some(addr) = self.masterhost else { return };
+        cx.emit(Fact::SyncStarted);
+        self.conn = cx.connect(addr, MASTER_TAG);
+        self.state = LinkState::Connecting;
+        self.transfer_last_io = cx.now.unix();
+    }
+
+    /// The once-a-second duties of a replica, in Redis's order.
+    ///
+    /// redis: replicationCron @7.0.15
+    pub fn replica_cron(&mut self, cx: &mut Cx<'_>, conf: &Config) {
+        let Some(addr) = self.masterhost else { return };
+        let now = cx.now.unix();
+        let timeout = u64::from(conf.repl_timeout);
+        match self.state {
+            LinkState::Connecting
+            | LinkState::ReceivePing
+            | LinkState::Replconf(_)
+            | LinkState::ReceivePsync
+                if now.saturating_sub(self.transfer_last_io) > timeout =>
+            {
+                cx.emit(Fact::SyncTimedOut);
+                self.abort_handshake(cx);
+            }
+            LinkState::Transfer if now.saturating_sub(self.transfer_last_io) > timeout => {
+                cx.emit(Fact::SyncTimedOut);
+                self.abort_handshake(cx);
+            }
+            LinkState::Connected if now.saturating_sub(self.last_io) > timeout => {
+                cx.emit(Fact::MasterTimedOut);
+                cx.close(self.conn);
+                self.lost(cx);
+            }
+            _ => {}
+        }
+        if self.state == LinkState::Connect {
+            cx.emit(Fact::ConnectingToMaster { ip: addr.ip, port: addr.port, again: false });
+            self.connect(cx);
+        }
+        if self.state == LinkState::Connected {
+            self.send_ack(cx);
+        }
+    }
+
+    pub fn send_ack(&mut self, cx: &mut Cx<'_>) {
+        let offset = self.reploff.to_string();
+        cx.send(self.conn, request(&[b"REPLCONF", b"ACK", offset.as_bytes()]));
+    }
+
+    fn abort_handshake(&mut self, cx: &mut Cx<'_>) {
+        if self.conn.is_some() {
+            cx.close(self.conn);
+        }
+        self.conn = ConnId::NONE;
+        self.state = LinkState::Connect;
+        self.loading = None;
+    }
+
+    /// redis: syncWithMaster, first call @7.0.15
+    pub fn connected(&mut self, cx: &mut Cx<'_>) {
+        cx.emit(Fact::SyncConnected);
+        self.transfer_last_io = cx.now.unix();
+        self.state = LinkState::ReceivePing;
+        cx.send(self.conn, request(&[b"PING"]));
+    }
+
+    pub fn connect_failed(&mut self, cx: &mut Cx<'_>, error: &'static str) {
+        cx.emit(Fact::SyncConnectFailed { error });
+        self.conn = ConnId::NONE;
+        self.state = LinkState::Connect;
+    }
+
+    /// The master closed the connection.
+    pub fn closed(&mut self, cx: &mut Cx<'_>) {
+        if self.state == LinkState::Connected {
+            self.lost(cx);
+        } else {
+            self.conn = ConnId::NONE;
+            self.state = LinkState::Connect;
+            self.loading = None;
+        }
+    }
+
+    /// redis: freeClient of the master, replicationHandleMasterDisconnection @7.0.15
+    fn lost(&mut self, cx: &mut Cx<'_>) {
+        cx.emit(Fact::MasterLinkLost);
+        cx.emit(Fact::MasterCached);
+        self.cached = Some(History { replid: self.replid, offset: self.reploff });
+        self.conn = ConnId::NONE;
+        self.down_since = cx.now.unix();
+        self.state = LinkState::Connect;
+        if let Some(addr) = self.masterhost {
+            cx.emit(Fact::ConnectingToMaster { ip: addr.ip, port: addr.port, again: true });
+            self.connect(cx);
+        }
+    }
+
+    /// Anything the master says.
+    ///
+    /// redis: syncWithMaster, slaveTryPartialResynchronization, readSyncBulkPayload @7.0.15
+    pub fn hear(&mut self, cx: &mut Cx<'_>, conf: &Config, message: Message) -> Apply {
+        let now = cx.now.unix();
+        self.transfer_last_io = now;
+        match message {
+            Message::Reply(v) => self.hear_reply(cx, conf, &v),
+            Message::Stream(chunk) => return self.hear_stream(chunk, now),
+            Message::Snapshot { data, bytes, eof } if self.state == LinkState::Transfer => {
+                cx.emit(Fact::SyncTransfer { eof, bytes });
+                if self.cached.take().is_some() {
+                    cx.emit(Fact::CachedMasterDropped);
+                }
+                self.disconnect_replicas(cx);
+                self.backlog = None;
+                cx.emit(Fact::SyncFlushing);
+                cx.emit(Fact::SyncLoading);
+                return Apply::Load { data, bytes, eof };
+            }
+            _ => {}
+        }
+        Apply::Nothing
+    }
+
+    fn hear_reply(&mut self, cx: &mut Cx<'_>, conf: &Config, v: &Value) {
+        let text = v.as_str().unwrap_or("").to_string();
+        match self.state {
+            LinkState::ReceivePing => {
+                let fine = !v.is_error()
+                    || text.starts_with("NOAUTH")
+                    || text.starts_with("NOPERM")
+                    || text.starts_with("ERR operation not permitted");
+                if !fine {
+                    cx.emit(Fact::MasterPingError { error: text.into() });
+                    self.abort_handshake(cx);
+                    return;
+                }
+                cx.emit(Fact::MasterPonged);
+                let port = conf.port.to_string();
+                cx.send(self.conn, request(&[b"REPLCONF", b"listening-port", port.as_bytes()]));
+                cx.send(self.conn, request(&[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]));
+                self.state = LinkState::Replconf(2);
+            }
+            LinkState::Replconf(n) if n > 1 => self.state = LinkState::Replconf(n - 1),
+            LinkState::Replconf(_) => self.send_psync(cx),
+            LinkState::ReceivePsync => self.hear_psync_reply(cx, conf, v, &text),
+            _ => {}
+        }
+    }
+
+    fn send_psync(&mut self, cx: &mut Cx<'_>) {
+        let (id, offset) = match self.cached {
+            Some(h) => {
+                cx.emit(Fact::PsyncTry { replid: h.replid, offset: h.offset + 1 });
+                (replid_text(&h.replid), h.offset + 1)
+            }
+            None => {
+                cx.emit(Fact::PsyncNoCache);
+                ("?".to_string(), -1)
+            }
+        };
+        let offset = offset.to_string();
+        cx.send(self.conn, request(&[b"PSYNC", id.as_bytes(), offset.as_bytes()]));
+        self.state = LinkState::ReceivePsync;
+    }
+
+    fn hear_psync_reply(&mut self, cx: &mut Cx<'_>, conf: &Config, v: &Value, text: &str) {
+        let mut words = text.split(' ');
+        match (v.is_error(), words.next()) {
+            (false, Some("FULLRESYNC")) => {
+                let replid = words.next().and_then(|w| replid_from(w.as_bytes()));
+                let offset = words.next().and_then(|w| w.parse().ok());
+                let (Some(replid), Some(offset)) = (replid, offset) else {
+                    return self.abort_handshake(cx);
+                };
+                cx.emit(Fact::FullResync { replid, offset });
+                self.expected = Some(History { replid, offset });
+                self.state = LinkState::Transfer;
+            }
+            (false, Some("CONTINUE")) => {
+                let new = words.next().and_then(|w| replid_from(w.as_bytes()));
+                let cached = self.cached.take().expect("a partial request needs a cached master");
+                let changed = new.filter(|n| *n != cached.replid);
+                cx.emit(Fact::PartialResync { new_replid: changed });
+                if let Some(new) = changed {
+                    self.replid2 = cached.replid;
+                    self.second_offset = self.offset + 1;
+                    self.replid = new;
+                    self.disconnect_replicas(cx);
+                } else {
+                    self.replid = cached.replid;
+                }
+                self.reploff = cached.offset;
+                self.offset = cached.offset;
+                if self.backlog.is_none() {
+                    self.backlog = Some(Backlog::new(conf.repl_backlog_size, self.offset));
+                }
+                self.online(cx);
+            }
+            _ => {
+                cx.emit(Fact::MasterRefused { error: text.into() });
+                self.abort_handshake(cx);
+            }
+        }
+    }
+
+    fn hear_stream(&mut self, chunk: Chunk, now: u64) -> Apply {
+        if self.state != LinkState::Connected {
+            return Apply::Nothing;
+        }
+        self.last_io = now;
+        let mut commands = Vec::new();
+        for (end, command) in chunk.items {
+            if end <= self.reploff {
+                continue;
+            }
+            self.reploff = end;
+            self.offset = end;
+            if let Some(b) = &mut self.backlog {
+                b.push(end, command.clone());
+            }
+            commands.push(command);
+        }
+        Apply::Commands(commands)
+    }
+
+    /// The dataset of a full synchronisation is in memory.
+    ///
+    /// redis: readSyncBulkPayload, the end; replicationCreateMasterClient @7.0.15
+    pub fn loaded(&mut self, cx: &mut Cx<'_>, conf: &Config, eof: bool) {
+        let Some(h) = self.expected.take() else { return };
+        self.replid = h.replid;
+        self.replid2 = [0; 20];
+        self.second_offset = -1;
+        self.reploff = h.offset;
+        self.offset = h.offset;
+        self.backlog = Some(Backlog::new(conf.repl_backlog_size, h.offset));
+        cx.emit(Fact::SyncDone);
+        self.online(cx);
+        if eof {
+            self.send_ack(cx);
+        }
+    }
+
+    fn online(&mut self, cx: &mut Cx<'_>) {
+        self.state = LinkState::Connected;
+        self.last_io = cx.now.unix();
+        self.down_since = 0;
+    }
+}

@@ -1,0 +1,68 @@
+//! What replicas send.
+
+use super::super::Server;
+use super::super::command::{Caller, Reply};
+use crate::redis::Cx;
+use crate::redis::repl::stream::Command;
+use crate::redis::repl::{ReplicaLink, ReplicaState};
+use crate::resp::Value;
+
+fn number<T: std::str::FromStr>(b: &[u8]) -> Option<T> {
+    std::str::from_utf8(b).ok()?.parse().ok()
+}
+
+/// redis: replconfCommand @7.0.15
+pub fn replconf(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    if args.len().is_multiple_of(2) {
+        return Some(Value::error("ERR syntax error"));
+    }
+    for pair in args[1..].chunks(2) {
+        match pair[0].to_ascii_lowercase().as_slice() {
+            b"listening-port" => {
+                let Some(port) = number(&pair[1]) else {
+                    return Some(Value::error("ERR value is not an integer or out of range"));
+                };
+                if let Some(c) = s.clients.get_mut(&caller.conn) {
+                    c.listening_port = port;
+                }
+            }
+            b"capa" => {
+                if let Some(c) = s.clients.get_mut(&caller.conn) {
+                    c.eof_capable |= pair[1].eq_ignore_ascii_case(b"eof");
+                }
+            }
+            b"ack" => {
+                s.repl.ack(caller.conn, number(&pair[1]).unwrap_or(0), cx.now.unix());
+                return None;
+            }
+            b"ip-address" | b"getack" | b"rdb-only" | b"rdb-filter-only" => {}
+            _ => {
+                let shown = String::from_utf8_lossy(&pair[0]).into_owned();
+                return Some(Value::error(format!("ERR Unrecognized REPLCONF option: {shown}")));
+            }
+        }
+    }
+    Some(Value::ok())
+}
+
+/// redis: syncCommand @7.0.15
+pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let client = s.clients.get(&caller.conn)?;
+    let Some(from) = number::<i64>(&args[2]) else {
+        return Some(Value::error("ERR value is not an integer or out of range"));
+    };
+    let now = cx.now.unix();
+    let link = ReplicaLink {
+        conn: caller.conn,
+        ip: client.peer.ip,
+        port: client.listening_port,
+        state: ReplicaState::WaitBgsaveStart,
+        ack_offset: 0,
+        ack_time: now,
+        last_interaction: now,
+        next_offset: 0,
+        eof_capable: client.eof_capable,
+    };
+    let (conf, db) = (s.conf.clone(), s.db.clone());
+    s.repl.psync(cx, &conf, &db, link, &args[1], from)
+}

@@ -1,0 +1,566 @@
+//! A redis-server: event loop duties, clients, dataset, and the parts it is made of (`bus`, `repl`).
+//!
+//! [`Server::handle`] takes one input, [`Server::before_sleep`] ends a turn. Commands are in
+//! `commands`, one table for everything that can be sent to a node.
+
+pub mod command;
+pub mod commands;
+pub mod keyspace;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use self::keyspace::Keyspace;
+use super::bus::links::LinkTag;
+use super::bus::{Bus, BusConf, Host, Order};
+use super::repl::replica::{Apply, MASTER_TAG};
+use super::repl::stream::Command;
+use super::repl::{History, LinkState, Repl, ReplicaState, master};
+use super::{Addr, Cx, Disk, DiskWrite, Effect, Input, Message, Rdb, Timer};
+use crate::base::Dur;
+use crate::params::Config;
+use crate::resp::Value;
+use crate::trace::{ConnId, Fact, HostId};
+
+/// The tag of client connections.
+const CLIENT_TAG: u32 = 0x0800_0000;
+/// serverCron first runs this long after the start of the loop. redis: initServer @7.0.15
+const FIRST_CRON: Dur = Dur::ms(1);
+/// Data that loads faster than this does not count as loading.
+const INSTANT_LOAD: Dur = Dur::ms(5);
+/// How often a client blocked on a slow shutdown is looked at, and the like.
+const SHUTDOWN_GETACK: &[u8] = b"GETACK";
+
+/// One client connection. redis: client @7.0.15
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub peer: Addr,
+    pub readonly: bool,
+    pub asking: bool,
+    /// What REPLCONF announced.
+    pub listening_port: u16,
+    pub eof_capable: bool,
+}
+
+/// SHUTDOWN that waits for replicas. redis: prepareForShutdown @7.0.15
+#[derive(Clone, Debug)]
+struct Shutdown {
+    deadline_ms: u64,
+    save: bool,
+}
+
+/// A running redis-server process.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub conf: Arc<Config>,
+    /// Lower-case names of directives of the file without effect here.
+    pub bus: Option<Bus>,
+    pub repl: Repl,
+    pub db: Arc<Keyspace>,
+    pub clients: BTreeMap<ConnId, Client>,
+    pub ip: Ipv4Addr,
+    pub pid: u32,
+    pub run_id: [u8; 20],
+    pub started_unix: u64,
+    pub loading: bool,
+    loaded_eof: bool,
+    cron_loops: u64,
+    /// Cached clocks. redis: updateCachedTime
+    mstime: u64,
+    unixtime: u64,
+    pub dirty: u64,
+    pub last_save: u64,
+    /// Writes are postponed until this ms; 0 = not paused.
+    pub paused_until: u64,
+    postponed: Vec<(ConnId, Command)>,
+    shutdown: Option<Shutdown>,
+    /// Commands processed, and by whom the first write after a refusal came: for the headline trace.
+    pub commands_processed: u64,
+    pub keyspace_hits: u64,
+    pub keyspace_misses: u64,
+    write_state: BTreeMap<ConnId, bool>,
+    /// A client waits for DEBUG SLEEP and the like.
+    pub cluster_enabled: bool,
+    pub good_replicas: usize,
+}
+
+impl Server {
+    /// The process starts: reads its configuration and what its disk holds.
+    ///
+    /// redis: main, initServer, clusterInit, loadDataFromDisk, verifyClusterConfigWithData @7.0.15
+    pub fn boot(cx: &mut Cx<'_>, conf: Arc<Config>, disk: &Disk, pid: u32) -> Server {
+        let mut ids = cx.stream("run id");
+        let run_id = super::repl::random_replid(&mut ids);
+        let unix = cx.now.unix();
+        let mut server = Server {
+            bus: None,
+            repl: Repl::new(cx),
+            db: Arc::default(),
+            clients: BTreeMap::new(),
+            ip: cx.ip,
+            pid,
+            run_id,
+            started_unix: unix,
+            loading: false,
+            loaded_eof: false,
+            cron_loops: 0,
+            mstime: cx.now.ms(),
+            unixtime: unix,
+            dirty: 0,
+            last_save: unix,
+            paused_until: 0,
+            postponed: Vec::new(),
+            shutdown: None,
+            commands_processed: 0,
+            keyspace_hits: 0,
+            keyspace_misses: 0,
+            write_state: BTreeMap::new(),
+            cluster_enabled: conf.cluster_enabled,
+            good_replicas: 0,
+            conf,
+        };
+        if server.cluster_enabled {
+            let bus_conf = server.bus_conf();
+            server.bus = Some(match &disk.nodes_conf {
+                Some(image) => Bus::load(cx, bus_conf, image),
+                None => {
+                    let mut bus = Bus::new(cx, bus_conf);
+                    let node = bus.me().id;
+                    cx.emit(Fact::NodeConfigNew { node });
+                    bus.save(cx);
+                    bus
+                }
+            });
+        }
+        server.load(cx, disk);
+        cx.emit(Fact::Ready { port: server.conf.port });
+        cx.arm(Timer::Cron, FIRST_CRON);
+        server
+    }
+
+    /// redis: loadDataFromDisk @7.0.15
+    fn load(&mut self, cx: &mut Cx<'_>, disk: &Disk) {
+        let Some(rdb) = &disk.rdb else { return };
+        self.db = rdb.data.clone();
+        let time = master::load_time(rdb.data.bytes());
+        cx.out.push(Effect::Busy(time));
+        cx.emit(Fact::Loaded { keys: self.db.len(), ms: time.as_ms(), source: "RDB" });
+        let replica = self.bus.as_ref().is_some_and(|b| !b.me().is_master());
+        if let Some((id, offset)) = rdb.repl {
+            // A restarted replica can ask to go on where its file ends; a restarted master lets its
+            // replicas go on under the old id.
+            self.repl.offset = offset;
+            if replica {
+                self.repl.cached = Some(History { replid: id, offset });
+                self.repl.replid = id;
+                self.repl.reploff = offset;
+            } else {
+                self.repl.replid2 = id;
+                self.repl.second_offset = offset + 1;
+                self.repl.backlog =
+                    Some(super::repl::stream::Backlog::new(self.conf.repl_backlog_size, offset));
+            }
+        }
+        if !replica {
+            self.verify_cluster_config(cx);
+        }
+    }
+
+    /// Keys of slots that others own, or nobody.
+    /// redis: verifyClusterConfigWithData @7.0.15
+    fn verify_cluster_config(&mut self, cx: &mut Cx<'_>) {
+        let Some(bus) = &mut self.bus else { return };
+        let me = bus.me().id;
+        let mut changed = false;
+        for slot in self.db.used_slots() {
+            let owner = bus.owners.get(slot);
+            if owner == Some(me) || bus.importing_from.contains_key(&slot) {
+                continue;
+            }
+            changed = true;
+            match owner {
+                None => {
+                    cx.emit(Fact::SlotsTaken { slot, owned_by_other: false });
+                    bus.rebind(
+                        cx,
+                        &crate::slot::SlotSet::from_range(slot..=slot),
+                        Some(super::bus::view::ME),
+                    );
+                }
+                Some(other) => {
+                    cx.emit(Fact::SlotsTaken { slot, owned_by_other: true });
+                    bus.importing_from.insert(slot, other);
+                }
+            }
+        }
+        if changed {
+            bus.save(cx);
+        }
+    }
+
+    /// The directives of the bus, as the configuration has them now.
+    pub fn bus_conf(&self) -> BusConf {
+        let c = &self.conf;
+        let cport = |port: u16, bus: u16| if bus != 0 { bus } else { port.wrapping_add(10000) };
+        let port = if c.cluster_announce_port != 0 { c.cluster_announce_port } else { c.port };
+        let listen = cport(c.port, c.cluster_port);
+        BusConf {
+            port,
+            cport: if c.cluster_announce_bus_port != 0 { c.cluster_announce_bus_port } else { listen },
+            announce_ip: c.cluster_announce_ip.parse().ok(),
+            hostname: Some(c.cluster_announce_hostname.as_str()).filter(|h| !h.is_empty()).map(Into::into),
+            node_timeout: c.cluster_node_timeout,
+            replica_validity_factor: u64::from(c.cluster_replica_validity_factor),
+            migration_barrier: c.cluster_migration_barrier,
+            allow_replica_migration: c.cluster_allow_replica_migration,
+            require_full_coverage: c.cluster_require_full_coverage,
+            replica_no_failover: c.cluster_replica_no_failover,
+            repl_ping_replica_period_s: u64::from(c.repl_ping_replica_period),
+        }
+    }
+
+    /// The configuration changed while running.
+    pub fn reconfigured(&mut self, cx: &mut Cx<'_>) {
+        let conf = self.bus_conf();
+        if let Some(bus) = &mut self.bus {
+            bus.reconfigure(cx, conf);
+        }
+    }
+
+    /// What the bus must know of me.
+    fn host(&self) -> Host {
+        Host {
+            repl_offset: self.repl.announced_offset(),
+            has_masterhost: self.repl.is_replica(),
+            repl_connected: self.repl.state == LinkState::Connected,
+            repl_last_io: self.repl.last_io_for_failover(),
+            mstime: self.mstime,
+            unixtime: self.unixtime,
+            has_keys: !self.db.is_empty(),
+        }
+    }
+
+    /// Runs something of the bus, then what it ordered.
+    pub fn with_bus<T>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        f: impl FnOnce(&mut Bus, &mut Cx<'_>, &Host) -> T,
+    ) -> Option<T> {
+        let host = self.host();
+        let bus = self.bus.as_mut()?;
+        let out = f(bus, cx, &host);
+        if !bus.orders.is_empty() {
+            let orders = std::mem::take(&mut bus.orders);
+            orders.into_iter().for_each(|o| self.obey(cx, o));
+        }
+        Some(out)
+    }
+
+    fn obey(&mut self, cx: &mut Cx<'_>, order: Order) {
+        match order {
+            Order::Follow { ip, port } => {
+                self.repl.set_master(cx, Addr { ip, port });
+                self.unpause(cx);
+            }
+            Order::Lead => self.repl.unset_master(cx),
+            Order::PauseWrites { ms } => self.paused_until = self.paused_until.max(cx.now.ms() + ms),
+            Order::Unpause => self.unpause(cx),
+            Order::DeleteKeys { slot } => {
+                if self.db.count_in_slot(slot) > 0 {
+                    // Not propagated: replicas keep the keys (fixed in 7.2).
+                    let keys = Arc::make_mut(&mut self.db).clear_slot(slot) as u32;
+                    cx.emit(Fact::DirtySlotsDeleted { keys });
+                }
+            }
+            Order::FlushAll => Arc::make_mut(&mut self.db).clear(),
+            Order::Publish { .. } => {}
+            Order::Exit { code } => cx.out.push(Effect::Exit(code)),
+        }
+    }
+
+    fn unpause(&mut self, cx: &mut Cx<'_>) {
+        self.paused_until = 0;
+        for (conn, args) in std::mem::take(&mut self.postponed) {
+            self.request(cx, conn, &args);
+        }
+    }
+
+    pub fn is_paused(&self, now_ms: u64) -> bool {
+        now_ms < self.paused_until
+    }
+
+    // ---- inputs ---------------------------------------------------------------------------------
+
+    pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Message { conn, tag, message } => self.message(cx, conn, tag, message),
+            Input::Timer(Timer::Cron) => self.cron(cx),
+            Input::Timer(Timer::ChildDone) => self.repl.child_done(cx),
+            Input::Timer(Timer::LoadDone) => self.load_done(cx),
+            Input::Timer(Timer::Tick(_)) | Input::Boot(_) => {}
+            Input::Accepted { conn, bus, peer } => self.accepted(cx, conn, bus, peer),
+            Input::Connected { tag, .. } => match LinkTag::unpack(tag) {
+                Some(LinkTag::Out(r)) => {
+                    self.with_bus(cx, |b, cx, h| b.link_connected(cx, h, r));
+                }
+                _ => self.repl.connected(cx),
+            },
+            Input::ConnectFailed { tag, error, .. } => match LinkTag::unpack(tag) {
+                Some(LinkTag::Out(r)) => {
+                    self.with_bus(cx, |b, cx, _| b.link_failed(cx, r));
+                }
+                _ => self.repl.connect_failed(cx, error),
+            },
+            Input::Closed { conn, tag } => self.closed(cx, conn, tag),
+            Input::Terminate => self.begin_shutdown(cx, !self.conf.save.is_empty()),
+        }
+    }
+
+    fn accepted(&mut self, cx: &mut Cx<'_>, conn: ConnId, bus: bool, peer: Addr) {
+        if bus {
+            cx.tag(conn, LinkTag::Stranger.pack());
+            cx.note(crate::trace::Level::Debug, || Fact::LinkAccepted { ip: peer.ip, port: peer.port });
+            return;
+        }
+        cx.tag(conn, CLIENT_TAG);
+        let client = Client { peer, readonly: false, asking: false, listening_port: 0, eof_capable: false };
+        self.clients.insert(conn, client);
+    }
+
+    fn message(&mut self, cx: &mut Cx<'_>, conn: ConnId, tag: u32, message: Message) {
+        match message {
+            Message::Bus(packet) => {
+                let Some(link) = LinkTag::unpack(tag) else { return };
+                let peer = packet_peer(cx, packet.sender);
+                self.with_bus(cx, |b, cx, h| b.receive(cx, h, conn, link, peer, &packet));
+            }
+            Message::Request(args) => self.request(cx, conn, &args),
+            other if tag == MASTER_TAG && conn == self.repl.conn => self.hear_master(cx, other),
+            _ => {}
+        }
+    }
+
+    fn hear_master(&mut self, cx: &mut Cx<'_>, message: Message) {
+        let conf = self.conf.clone();
+        match self.repl.hear(cx, &conf, message) {
+            Apply::Nothing => {}
+            Apply::Commands(commands) => {
+                for command in commands {
+                    self.apply(cx, &command);
+                }
+            }
+            Apply::Load { data, bytes, eof } => {
+                self.db = data;
+                self.loaded_eof = eof;
+                let time = master::load_time(bytes);
+                if time <= INSTANT_LOAD {
+                    self.repl.loaded(cx, &conf, eof);
+                } else {
+                    self.loading = true;
+                    cx.arm(Timer::LoadDone, time);
+                }
+            }
+        }
+    }
+
+    fn load_done(&mut self, cx: &mut Cx<'_>) {
+        self.loading = false;
+        let (conf, eof) = (self.conf.clone(), self.loaded_eof);
+        self.repl.loaded(cx, &conf, eof);
+        cx.arm(Timer::Cron, FIRST_CRON);
+    }
+
+    fn closed(&mut self, cx: &mut Cx<'_>, conn: ConnId, tag: u32) {
+        if let Some(link) = LinkTag::unpack(tag) {
+            self.with_bus(cx, |b, cx, _| b.link_closed(cx, link));
+        } else if tag == MASTER_TAG {
+            if conn == self.repl.conn {
+                self.repl.closed(cx);
+            }
+        } else {
+            self.clients.remove(&conn);
+            self.write_state.remove(&conn);
+            self.postponed.retain(|(c, _)| *c != conn);
+            self.repl.replica_gone(cx, conn);
+        }
+    }
+
+    // ---- the loop -------------------------------------------------------------------------------
+
+    /// redis: serverCron @7.0.15
+    fn cron(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.ms();
+        self.mstime = now;
+        self.unixtime = cx.now.unix();
+        if self.loading {
+            return;
+        }
+        cx.arm(Timer::Cron, Dur::us(1_000_000 / u64::from(self.conf.hz.clamp(1, 500))));
+        if self.shutdown.is_some() {
+            self.check_shutdown(cx);
+        }
+        self.save_if_due(cx);
+        if self.paused_until != 0 && now >= self.paused_until {
+            self.unpause(cx);
+        }
+        let per_second = u64::from(self.conf.hz.clamp(1, 500));
+        if self.cron_loops.is_multiple_of(per_second) {
+            let conf = self.conf.clone();
+            self.repl.replica_cron(cx, &conf);
+            let manual = self.bus.as_ref().is_some_and(|b| b.manual.end != 0);
+            let paused = manual && self.is_paused(now);
+            self.repl.master_cron(cx, &conf, &self.db, paused);
+            let lag = u64::from(conf.min_replicas_max_lag);
+            self.good_replicas = self.repl.good_replicas(self.unixtime, lag);
+        }
+        let cluster_period = (per_second / 10).max(1);
+        if self.cron_loops.is_multiple_of(cluster_period) {
+            self.with_bus(cx, |b, cx, h| b.cron(cx, h));
+        }
+        self.cron_loops += 1;
+    }
+
+    /// The end of a turn of the event loop, before anything it produced leaves.
+    ///
+    /// redis: beforeSleep @7.0.15
+    pub fn before_sleep(&mut self, cx: &mut Cx<'_>) {
+        if self.bus.as_ref().is_some_and(|b| b.todo != 0) {
+            self.with_bus(cx, |b, cx, h| b.before_sleep(cx, h));
+        }
+        self.repl.flush(cx);
+    }
+
+    /// redis: the save points of serverCron @7.0.15
+    fn save_if_due(&mut self, cx: &mut Cx<'_>) {
+        let age = self.unixtime.saturating_sub(self.last_save);
+        let due = self
+            .conf
+            .save
+            .iter()
+            .find(|p| self.dirty >= u64::from(p.changes) && age > p.seconds)
+            .map(|p| (self.dirty, p.seconds));
+        if let Some((changes, secs)) = due {
+            cx.emit(Fact::SaveTriggered { changes, secs });
+            self.save(cx);
+        }
+    }
+
+    /// Writes the dump file. redis: rdbSave @7.0.15
+    pub fn save(&mut self, cx: &mut Cx<'_>) {
+        self.dirty = 0;
+        self.last_save = cx.now.unix();
+        let history = match (self.repl.is_replica(), self.repl.backlog.is_some()) {
+            (true, _) if self.repl.state == LinkState::Connected => {
+                Some((self.repl.replid, self.repl.reploff))
+            }
+            (true, _) => self.repl.cached.map(|h| (h.replid, h.offset)),
+            (false, true) => Some((self.repl.replid, self.repl.offset)),
+            (false, false) => None,
+        };
+        let rdb = Rdb { data: self.db.clone(), repl: history, by_master: !self.repl.is_replica() };
+        cx.persist(DiskWrite::Rdb(Some(Arc::new(rdb))));
+        cx.emit(Fact::Saved);
+    }
+
+    // ---- shutdown -------------------------------------------------------------------------------
+
+    /// SHUTDOWN and SIGTERM: a master first waits for its replicas.
+    ///
+    /// redis: prepareForShutdown @7.0.15
+    pub fn begin_shutdown(&mut self, cx: &mut Cx<'_>, save: bool) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        cx.emit(Fact::ShutdownRequested);
+        let timeout = u64::from(self.conf.shutdown_timeout) * 1000;
+        if timeout > 0 && !self.repl.is_replica() && !self.replicas_in_sync() {
+            self.shutdown = Some(Shutdown { deadline_ms: cx.now.ms() + timeout, save });
+            self.paused_until = u64::MAX;
+            cx.emit(Fact::ShutdownWaiting);
+            self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
+            return;
+        }
+        self.finish_shutdown(cx, save);
+    }
+
+    fn replicas_in_sync(&self) -> bool {
+        self.repl.replicas.iter().all(|r| r.ack_offset == self.repl.offset)
+    }
+
+    fn check_shutdown(&mut self, cx: &mut Cx<'_>) {
+        let Some(s) = self.shutdown.clone() else { return };
+        if self.replicas_in_sync() || cx.now.ms() >= s.deadline_ms {
+            self.finish_shutdown(cx, s.save);
+        }
+    }
+
+    /// redis: finishShutdown @7.0.15
+    fn finish_shutdown(&mut self, cx: &mut Cx<'_>, save: bool) {
+        let of = self.repl.replicas.len() as u32;
+        if of > 0 {
+            let offset = self.repl.offset;
+            let in_sync = self.repl.replicas.iter().filter(|r| r.ack_offset == offset).count() as u32;
+            cx.emit(Fact::ShutdownReplicas { in_sync, of });
+        }
+        if save {
+            cx.emit(Fact::SavingFinal);
+            self.save(cx);
+        }
+        if let Some(bus) = &mut self.bus {
+            // redis: clusterSaveConfig happens as part of normal turns; nothing is lost here.
+            if bus.todo != 0 {
+                bus.save(cx);
+            }
+        }
+        cx.emit(Fact::ByeBye);
+        cx.out.push(Effect::Exit(0));
+    }
+
+    // ---- writes ---------------------------------------------------------------------------------
+
+    /// A write that was executed goes into the history. redis: propagateNow @7.0.15
+    pub fn propagate(&mut self, command: Command) {
+        self.dirty += 1;
+        if !self.repl.is_replica() {
+            self.repl.feed(command);
+        }
+    }
+
+    /// A command of the replication stream.
+    fn apply(&mut self, cx: &mut Cx<'_>, command: &Command) {
+        if command.len() >= 2 && command[0] == b"REPLCONF" && command[1].eq_ignore_ascii_case(SHUTDOWN_GETACK)
+        {
+            self.repl.send_ack(cx);
+            return;
+        }
+        command::apply_replicated(self, cx, command);
+    }
+
+    /// Notes, for the headline trace, when writes of a client begin or cease to be accepted.
+    pub(crate) fn note_write(&mut self, cx: &mut Cx<'_>, conn: ConnId, slot: u16, reply: &Value) {
+        let ok = !reply.is_error();
+        if self.write_state.insert(conn, ok) == Some(ok) {
+            return;
+        }
+        let by = self.clients.get(&conn).map_or(HostId(u32::MAX), |_| HostId(u32::MAX));
+        if ok {
+            cx.note(crate::trace::Level::Headline, || Fact::WriteAccepted { by, slot });
+        } else {
+            let error: Arc<str> = reply.as_str().unwrap_or("").into();
+            cx.note(crate::trace::Level::Headline, || Fact::WriteRefused { by, slot, error });
+        }
+    }
+
+    /// Replicas that count as attached and online, for INFO.
+    pub fn online_replicas(&self) -> usize {
+        self.repl.replicas.iter().filter(|r| matches!(r.state, ReplicaState::Online { .. })).count()
+    }
+}
+
+/// Where a node's packets come from: its host's own address.
+///
+/// deviates: Redis asks the socket; the model knows which host a node id belongs to.
+fn packet_peer(cx: &Cx<'_>, sender: crate::trace::NodeId) -> Ipv4Addr {
+    cx.names.owner(sender).map_or(Ipv4Addr::LOCALHOST, |h| cx.names.host_ip(h))
+}

@@ -1,0 +1,136 @@
+//! A process on a machine: its program, its clock, its disk, and what its kernel holds for it.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use super::plan::{ClockSpec, Place};
+use crate::base::{Dur, NodeTime, Rng, SimTime};
+use crate::redis::admin::Admin;
+use crate::redis::client::Client;
+use crate::redis::server::Server;
+use crate::redis::{Disk, Input, Timer};
+use crate::trace::FactId;
+
+/// What runs on a host.
+#[derive(Clone, Debug)]
+pub enum Program {
+    Server(Box<Server>),
+    Client(Box<Client>),
+    Admin(Box<Admin>),
+}
+
+/// Whether the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// The machine is off: nothing answers.
+    Off,
+    /// The machine is on, the process is not: connections are refused.
+    Stopped,
+    /// Executed, not yet listening.
+    Starting,
+    Up,
+}
+
+/// One timer of a host.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerSlot {
+    pub timer: Timer,
+    pub at: SimTime,
+    pub generation: u32,
+    pub armed: bool,
+    /// How late the kernel will wake the poll that waits for it.
+    pub wake: Dur,
+}
+
+/// A host's wall clock: true time with an offset and a drift since some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    base: SimTime,
+    base_clock: u64,
+    drift_ppm: i32,
+}
+
+impl Clock {
+    pub fn new(epoch_us: u64, spec: ClockSpec) -> Clock {
+        Clock {
+            base: SimTime::ZERO,
+            base_clock: epoch_us.saturating_add_signed(spec.offset_us),
+            drift_ppm: spec.drift_ppm,
+        }
+    }
+    pub fn read(&self, now: SimTime) -> NodeTime {
+        let passed = now.since(self.base).0;
+        let drift = i128::from(passed) * i128::from(self.drift_ppm) / 1_000_000;
+        NodeTime((self.base_clock + passed).saturating_add_signed(drift as i64))
+    }
+    pub fn jump(&mut self, now: SimTime, by_us: i64) {
+        self.base_clock = self.read(now).0.saturating_add_signed(by_us);
+        self.base = now;
+    }
+}
+
+/// One host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: String,
+    pub ip: Ipv4Addr,
+    pub place: Place,
+    pub power: Power,
+    pub program: Option<Program>,
+    pub disk: Disk,
+    pub clock: Clock,
+    pub paused: bool,
+    pub busy_until: SimTime,
+    /// What arrived while the process could not read.
+    pub inbox: VecDeque<(Input, FactId)>,
+    pub timers: Vec<TimerSlot>,
+    /// When the process last went to sleep in its poll.
+    pub last_poll: SimTime,
+    pub boots: u32,
+    pub pid: u32,
+    /// Times the process was executed, or killed: events for an earlier life are void.
+    pub life: u32,
+    pub rng: Rng,
+    /// The fact that took it down, paused it or cut it off.
+    pub fault: FactId,
+}
+
+impl Host {
+    pub fn server(&self) -> Option<&Server> {
+        match &self.program {
+            Some(Program::Server(s)) => Some(s),
+            _ => None,
+        }
+    }
+    pub fn server_mut(&mut self) -> Option<&mut Server> {
+        match &mut self.program {
+            Some(Program::Server(s)) => Some(s),
+            _ => None,
+        }
+    }
+    /// Whether the process can take an input at this moment.
+    pub fn is_reading(&self, now: SimTime) -> bool {
+        self.power == Power::Up && !self.paused && self.busy_until <= now
+    }
+    /// Running and not stopped.
+    pub fn is_up(&self) -> bool {
+        self.power == Power::Up
+    }
+
+    pub fn timer_mut(&mut self, timer: Timer) -> &mut TimerSlot {
+        let i = match self.timers.iter().position(|t| t.timer == timer) {
+            Some(i) => i,
+            None => {
+                self.timers.push(TimerSlot {
+                    timer,
+                    at: SimTime::MAX,
+                    generation: 0,
+                    armed: false,
+                    wake: Dur::ZERO,
+                });
+                self.timers.len() - 1
+            }
+        };
+        &mut self.timers[i]
+    }
+}

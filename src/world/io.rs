@@ -1,0 +1,346 @@
+//! The kernel's part: connections opened, messages sent and delivered, closes, retransmissions.
+
+use super::host::Power;
+use super::net::{CLIENT, ConnState, InFlight, Network, SERVER};
+use super::{Ev, World};
+use crate::base::{Dur, SimTime};
+use crate::redis::{Addr, Input, Message};
+use crate::trace::{ConnId, FactId, HostId};
+
+impl World {
+    fn latency(&mut self, id: ConnId, side: usize, bytes: u32) -> Dur {
+        let [a, b] = self.net.conn(id).hosts;
+        let zones = match (self.hosts.get(a), self.hosts.get(b)) {
+            (Some(a), Some(b)) => a.place.zone != b.place.zone,
+            _ => false,
+        };
+        self.net.latency(id, side, bytes, zones)
+    }
+
+    // ---- opening --------------------------------------------------------------------------------
+
+    pub(super) fn connect(&mut self, host: HostId, id: ConnId, addr: Addr, tag: u32, at: SimTime) {
+        let found = self.listeners.get(&addr).copied();
+        // Whose machine the address is, even if nothing listens there now.
+        let target = found.map(|(h, _)| h).or_else(|| self.machine_of(addr)).unwrap_or(host);
+        let bus = found.map_or(addr.port >= 10000, |(_, bus)| bus);
+        self.net.open(id, host, target, bus, tag, at);
+        self.send_syn(id, at);
+    }
+
+    /// The host whose process would listen at this address.
+    fn machine_of(&self, addr: Addr) -> Option<HostId> {
+        let plan = &self.plan;
+        let i = plan
+            .nodes
+            .iter()
+            .position(|n| n.ip == addr.ip && (n.conf.port == addr.port || n.cport() == addr.port))?;
+        Some(HostId(i as u32))
+    }
+
+    fn send_syn(&mut self, id: ConnId, at: SimTime) {
+        let c = self.net.conn(id);
+        let ([from, to], generation, tries) = (c.hosts, c.generation, c.syn_tries);
+        let off = self.hosts[to].power == Power::Off;
+        if off || self.net.is_cut(from, to) {
+            let wait = Dur(Network::rto(true).0 << tries.min(6));
+            self.queue.push(at + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
+            return;
+        }
+        let d = self.latency(id, CLIENT, 60);
+        self.queue.push(at + d, Ev::Syn { conn: id, generation });
+    }
+
+    pub(super) fn syn(&mut self, id: ConnId, generation: u16) {
+        let Some(c) = self.net.current(id, generation) else { return };
+        let ([from, to], bus) = (c.hosts, c.bus);
+        let back = self.latency(id, SERVER, 60);
+        if self.net.is_cut(to, from) {
+            // The answer is lost: the client tries again.
+            let wait = Network::rto(true);
+            self.queue.push(self.now + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
+            return;
+        }
+        let listening = self.hosts[to].power == Power::Up;
+        if !listening {
+            self.queue.push(self.now + back, Ev::Refused { conn: id, generation });
+            return;
+        }
+        self.net.conn_mut(id).open[SERVER] = true;
+        self.queue.push(self.now + back, Ev::SynAck { conn: id, generation });
+        let peer = Addr { ip: self.hosts[from].ip, port: 40000 + (id.0 % 20000) as u16 };
+        self.input(to, Input::Accepted { conn: id, bus, peer }, FactId::NONE);
+    }
+
+    pub(super) fn syn_ack(&mut self, id: ConnId, generation: u16) {
+        let Some(c) = self.net.current(id, generation) else { return };
+        if c.state != ConnState::Connecting || !c.open[CLIENT] {
+            return;
+        }
+        let (host, tag) = (c.hosts[CLIENT], c.tags[CLIENT]);
+        self.net.conn_mut(id).state = ConnState::Established;
+        self.input(host, Input::Connected { conn: id, tag }, FactId::NONE);
+        // What was queued while the connection opened goes first: sends of this turn queue behind it.
+        if self.net.current(id, generation).is_some()
+            && let Some(w) = self.net.waiting.remove(&(id, CLIENT))
+        {
+            for flight in w.messages {
+                self.transmit(id, CLIENT, flight, self.now);
+            }
+            if w.fin {
+                self.send_fin(id, CLIENT, self.now);
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, id: ConnId, generation: u16, error: &'static str) {
+        let Some(c) = self.net.current(id, generation) else { return };
+        let (host, tag, open) = (c.hosts[CLIENT], c.tags[CLIENT], c.open[CLIENT]);
+        self.release(id);
+        if open {
+            self.input(host, Input::ConnectFailed { conn: id, tag, error }, FactId::NONE);
+        }
+    }
+
+    /// The id may be used again. The other end's events for it are void from now on.
+    pub(super) fn release(&mut self, id: ConnId) {
+        if self.net.conn(id).state != ConnState::Free {
+            self.net.free(id);
+            self.conn_ids.free.push(id);
+        }
+    }
+
+    // ---- sending --------------------------------------------------------------------------------
+
+    pub(super) fn send(&mut self, host: HostId, id: ConnId, flight: InFlight, at: SimTime) {
+        let side = self.side_of(id, host);
+        if self.net.conn(id).bus {
+            let bytes = u64::from(flight.message.wire_len());
+            self.net.bus_bytes[host.0 as usize] += bytes;
+            self.net.bus_messages[host.0 as usize] += 1;
+        }
+        let peer = self.net.conn(id).hosts[1 - side];
+        if peer == HostId(u32::MAX) {
+            if let Message::Reply(v) = flight.message {
+                let cause = self.root(flight.cause);
+                self.operator_reply(host, cause, v);
+            }
+            return;
+        }
+        let c = self.net.conn(id);
+        if c.state == ConnState::Connecting || self.net.waiting.contains_key(&(id, side)) {
+            self.net.waiting.entry((id, side)).or_default().messages.push(flight);
+            return;
+        }
+        if self.net.holds(id, side, at) {
+            let (generation, when) = (c.generation, c.dirs[side].acked_at);
+            self.net.waiting.entry((id, side)).or_default().messages.push(flight);
+            if when != SimTime::MAX {
+                self.queue.push(when, Ev::Flush { conn: id, generation });
+            }
+            return;
+        }
+        self.transmit(id, side, flight, at);
+    }
+
+    /// The command fact at the root of a chain of causes, if it is one.
+    fn root(&self, cause: FactId) -> FactId {
+        use crate::trace::Fact;
+        self.trace
+            .chain(cause)
+            .into_iter()
+            .find(|&f| matches!(self.trace.get(f).map(|e| &e.fact), Some(Fact::Command { .. })))
+            .unwrap_or(FactId::NONE)
+    }
+
+    /// Puts a message on the wire.
+    fn transmit(&mut self, id: ConnId, side: usize, flight: InFlight, at: SimTime) {
+        let c = self.net.conn(id);
+        let (from, to, generation) = (c.hosts[side], c.hosts[1 - side], c.generation);
+        let off = self.hosts.get(to).is_some_and(|h| h.power == Power::Off);
+        if off || self.net.is_cut(from, to) || c.dirs[side].stuck {
+            self.stick(id, side, Some(flight), at);
+            return;
+        }
+        let d = self.latency(id, side, flight.message.wire_len());
+        let arrival = (at + d).max(self.net.conn(id).dirs[side].last_arrival);
+        let dir = &mut self.net.conn_mut(id).dirs[side];
+        dir.last_arrival = arrival;
+        dir.acked_at = SimTime::MAX;
+        if side == SERVER {
+            self.net.piggyback(id, side, at, arrival);
+            self.flush_when_acked(id);
+        }
+        let flight = self.net.put(flight);
+        self.queue.push(arrival, Ev::Deliver { conn: id, generation, side: side as u8, flight });
+    }
+
+    /// If data waits for an acknowledgement whose time is now known, sends it then.
+    fn flush_when_acked(&mut self, id: ConnId) {
+        let c = self.net.conn(id);
+        let (when, generation) = (c.dirs[CLIENT].acked_at, c.generation);
+        if when != SimTime::MAX && self.net.waiting.contains_key(&(id, CLIENT)) && !c.dirs[CLIENT].stuck {
+            self.queue.push(when.max(self.now), Ev::Flush { conn: id, generation });
+        }
+    }
+
+    pub(super) fn flush(&mut self, id: ConnId, generation: u16) {
+        let Some(c) = self.net.current(id, generation) else { return };
+        if c.state != ConnState::Established || c.dirs[CLIENT].stuck || c.dirs[CLIENT].acked_at > self.now {
+            return;
+        }
+        // All that waited fits one segment: nothing holds the rest back.
+        let Some(w) = self.net.waiting.remove(&(id, CLIENT)) else { return };
+        for flight in w.messages {
+            self.transmit(id, CLIENT, flight, self.now);
+        }
+        if w.fin {
+            self.send_fin(id, CLIENT, self.now);
+        }
+    }
+
+    pub(super) fn deliver(&mut self, id: ConnId, generation: u16, side: u8, flight: u32) {
+        let side = usize::from(side);
+        let Some(flight) = self.net.take(flight) else { return };
+        let Some(c) = self.net.current(id, generation) else { return };
+        let (from, to, tag, open) = (c.hosts[side], c.hosts[1 - side], c.tags[1 - side], c.open[1 - side]);
+        if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
+            // Lost on the way: the sender's kernel will send it again.
+            self.stick(id, side, Some(flight), self.now);
+            return;
+        }
+        if !open {
+            return;
+        }
+        self.net.received(id, side, self.now);
+        let reading = self.hosts[to].is_reading(self.now);
+        self.input(to, Input::Message { conn: id, tag, message: flight.message }, flight.cause);
+        if self.net.current(id, generation).is_none() {
+            return;
+        }
+        if !reading && side == CLIENT {
+            // Nobody reads: the kernel acknowledges on its own when the delay is over.
+            let d = &mut self.net.conn_mut(id).dirs[side];
+            if d.acked_at == SimTime::MAX {
+                d.acked_at = d.delayed_ack_at;
+            }
+        }
+        self.flush_when_acked(id);
+    }
+
+    // ---- closing --------------------------------------------------------------------------------
+
+    pub(super) fn close(&mut self, host: HostId, id: ConnId, at: SimTime) {
+        let side = self.side_of(id, host);
+        let c = self.net.conn(id);
+        if c.state == ConnState::Free || !c.open[side] {
+            return;
+        }
+        self.close_side(id, side, at);
+    }
+
+    pub(super) fn close_side(&mut self, id: ConnId, side: usize, at: SimTime) {
+        self.net.conn_mut(id).open[side] = false;
+        let c = self.net.conn(id);
+        if c.state == ConnState::Connecting && side == CLIENT && !c.open[SERVER] {
+            self.release(id);
+            return;
+        }
+        if let Some(w) = self.net.waiting.get_mut(&(id, side)) {
+            w.fin = true;
+            return;
+        }
+        self.send_fin(id, side, at);
+    }
+
+    fn send_fin(&mut self, id: ConnId, side: usize, at: SimTime) {
+        let c = self.net.conn(id);
+        let (from, to, generation) = (c.hosts[side], c.hosts[1 - side], c.generation);
+        if to == HostId(u32::MAX) || from == HostId(u32::MAX) {
+            self.release(id);
+            return;
+        }
+        if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
+            self.stick(id, side, None, at);
+            if let Some(w) = self.net.waiting.get_mut(&(id, side)) {
+                w.fin = true;
+            }
+            return;
+        }
+        let d = self.latency(id, side, 60);
+        let arrival = (at + d).max(self.net.conn(id).dirs[side].last_arrival);
+        self.queue.push(arrival, Ev::Fin { conn: id, generation, side: side as u8 });
+    }
+
+    pub(super) fn fin(&mut self, id: ConnId, generation: u16, side: u8) {
+        let side = usize::from(side);
+        let Some(c) = self.net.current(id, generation) else { return };
+        let (to, tag, open) = (c.hosts[1 - side], c.tags[1 - side], c.open[1 - side]);
+        if open {
+            let fault = self.hosts[self.net.conn(id).hosts[side]].fault;
+            self.input(to, Input::Closed { conn: id, tag }, fault);
+        }
+        // A process that cannot read now still finds the close in its inbox; the id lives until then.
+        let held = self.hosts[to].inbox.iter().any(|(i, _)| refers_to(i, id));
+        if self.net.current(id, generation).is_some() && !held {
+            self.release(id);
+        }
+    }
+
+    // ---- cut links ------------------------------------------------------------------------------
+
+    /// The message waits for a retransmission.
+    fn stick(&mut self, id: ConnId, side: usize, flight: Option<InFlight>, at: SimTime) {
+        let generation = self.net.conn(id).generation;
+        let first = !self.net.conn(id).dirs[side].stuck;
+        self.net.conn_mut(id).dirs[side].stuck = true;
+        let w = self.net.waiting.entry((id, side)).or_default();
+        w.messages.extend(flight);
+        if first {
+            w.rto = Network::rto(false);
+            self.queue.push(at + w.rto, Ev::Retry { conn: id, generation, side: side as u8 });
+        }
+    }
+
+    pub(super) fn retry(&mut self, id: ConnId, generation: u16, side: u8) {
+        let side = usize::from(side);
+        let Some(c) = self.net.current(id, generation) else { return };
+        let (from, to) = (c.hosts[side], c.hosts[1 - side]);
+        if c.state == ConnState::Connecting && side == CLIENT {
+            let tries = c.syn_tries + 1;
+            self.net.conn_mut(id).syn_tries = tries;
+            if Network::gives_up(tries) {
+                self.refused(id, generation, "Connection timed out");
+            } else {
+                self.send_syn(id, self.now);
+            }
+            return;
+        }
+        if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
+            let Some(w) = self.net.waiting.get_mut(&(id, side)) else { return };
+            w.rto = Network::next_rto(w.rto);
+            let at = self.now + w.rto;
+            self.queue.push(at, Ev::Retry { conn: id, generation, side: side as u8 });
+            return;
+        }
+        self.net.conn_mut(id).dirs[side].stuck = false;
+        let Some(w) = self.net.waiting.remove(&(id, side)) else { return };
+        if !self.net.conn(id).open[1 - side] && self.hosts[to].power != Power::Off {
+            // The other end lost the connection: its kernel answers with a reset.
+            let d = self.latency(id, 1 - side, 60);
+            self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });
+            return;
+        }
+        for flight in w.messages {
+            self.transmit(id, side, flight, self.now);
+        }
+        if w.fin {
+            self.send_fin(id, side, self.now);
+        }
+    }
+}
+
+fn refers_to(input: &Input, id: ConnId) -> bool {
+    matches!(input, Input::Message { conn, .. } | Input::Closed { conn, .. } | Input::Accepted { conn, .. }
+        | Input::Connected { conn, .. } if *conn == id)
+}

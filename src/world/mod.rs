@@ -1,0 +1,837 @@
+//! L3: one deterministic universe: hosts with event loops, a network, a plan that is carried out.
+//!
+//! [`World::new`] takes a plan and a seed; [`World::run_until`] dispatches events. A world is plain
+//! data: `Clone` is a checkpoint, and nothing outside can change a run except through [`World::act`].
+//!
+//! Knows nothing of files, screens or statistics; it does not look into protocol state except through
+//! `probe`. Read first: [`Ev`], then [`World::step`].
+
+pub mod host;
+mod io;
+pub mod net;
+pub mod plan;
+pub mod probe;
+pub mod queue;
+pub mod timeline;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
+use crate::redis::admin::Admin;
+use crate::redis::client::Client;
+use crate::redis::registry::Registry;
+use crate::redis::server::Server;
+use crate::redis::server::command::request;
+use crate::redis::{Addr, ConnIds, Cx, Disk, Effect, Input, Message, Timer};
+use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
+use host::{Clock, Host, Power, Program};
+use net::{InFlight, Network};
+use plan::{Action, Formation, Plan};
+use queue::Queue;
+
+/// What the world itself waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ev {
+    /// A message reaches the other end's kernel.
+    Deliver {
+        conn: ConnId,
+        generation: u16,
+        side: u8,
+        flight: u32,
+    },
+    /// A SYN reaches the listener; its answer reaches the client.
+    Syn {
+        conn: ConnId,
+        generation: u16,
+    },
+    SynAck {
+        conn: ConnId,
+        generation: u16,
+    },
+    Refused {
+        conn: ConnId,
+        generation: u16,
+    },
+    /// The end `side` closed; the other end hears of it.
+    Fin {
+        conn: ConnId,
+        generation: u16,
+        side: u8,
+    },
+    /// Held data may go: the acknowledgement is in.
+    Flush {
+        conn: ConnId,
+        generation: u16,
+    },
+    /// A retransmission on a link that was cut.
+    Retry {
+        conn: ConnId,
+        generation: u16,
+        side: u8,
+    },
+    Timer {
+        host: HostId,
+        index: u8,
+        generation: u32,
+    },
+    /// The event loop is free again.
+    Free {
+        host: HostId,
+        life: u32,
+    },
+    /// The process has started up.
+    Boot {
+        host: HostId,
+        life: u32,
+    },
+    Start {
+        host: HostId,
+    },
+    /// Is the deployment formed?
+    Watch,
+    Step(u32),
+}
+
+/// A running universe.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub plan: Arc<Plan>,
+    pub seed: u64,
+    pub trace: Trace,
+    pub names: Registry,
+    pub hosts: IdVec<HostId, Host>,
+    pub net: Network,
+    now: SimTime,
+    queue: Queue,
+    conn_ids: ConnIds,
+    /// Who listens where, and whether it is a bus port.
+    listeners: BTreeMap<Addr, (HostId, bool)>,
+    /// When the deployment was formed: time zero of the steps.
+    pub formed_at: Option<SimTime>,
+    admin: Option<HostId>,
+    operator_conns: BTreeMap<HostId, ConnId>,
+    outbox: Vec<Effect>,
+    /// Replies to operators' commands: (fact of the command, reply).
+    pub replies: Vec<(SimTime, HostId, String, crate::resp::Value)>,
+    boot_model: Quantiles,
+}
+
+/// How often the world looks whether the deployment is formed.
+const WATCH: Dur = Dur::ms(10);
+/// A formation that takes longer than this will not happen.
+const FORMATION_LIMIT: Dur = Dur::secs(600);
+
+impl World {
+    pub fn new(plan: Arc<Plan>, seed: u64, level: Level) -> World {
+        let mut key = Rng::named(seed, "links");
+        let mut w = World {
+            seed,
+            trace: Trace::new(level),
+            names: Registry::default(),
+            hosts: IdVec::new(),
+            net: Network::new(plan.network.clone(), key.u64()),
+            now: SimTime::ZERO,
+            queue: Queue::default(),
+            conn_ids: ConnIds::default(),
+            listeners: BTreeMap::new(),
+            formed_at: None,
+            admin: None,
+            operator_conns: BTreeMap::new(),
+            outbox: Vec::new(),
+            replies: Vec::new(),
+            boot_model: plan.host.boot,
+            plan,
+        };
+        w.add_nodes();
+        w.add_clients();
+        match w.plan.formation {
+            Formation::None => w.queue.push(SimTime::ZERO, Ev::Watch),
+            _ => w.queue.push(SimTime::ZERO + WATCH, Ev::Watch),
+        }
+        w
+    }
+
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+    /// Time since the deployment was formed; negative before.
+    pub fn since_formed(&self, t: SimTime) -> i64 {
+        t.0 as i64 - self.formed_at.unwrap_or_default().0 as i64
+    }
+    /// Events dispatched so far.
+    pub fn dispatched(&self) -> u64 {
+        self.trace.digest.events()
+    }
+    pub fn next_time(&self) -> Option<SimTime> {
+        self.queue.next_time()
+    }
+    pub fn host(&self, name: &str) -> Option<HostId> {
+        self.names.find_host(name)
+    }
+
+    fn add_host(&mut self, name: &str, ip: std::net::Ipv4Addr, spec: plan::ClockSpec) -> HostId {
+        let id = self.names.add_host(name, ip);
+        let rng = Rng::named(self.seed, &format!("{name} host"));
+        let made = self.hosts.push(Host {
+            name: name.to_string(),
+            ip,
+            place: plan::Place::default(),
+            power: Power::Stopped,
+            program: None,
+            disk: Disk::default(),
+            clock: Clock::new(self.plan.epoch_us, spec),
+            paused: false,
+            busy_until: SimTime::ZERO,
+            inbox: Default::default(),
+            timers: Vec::new(),
+            last_poll: SimTime::ZERO,
+            boots: 0,
+            pid: 0,
+            life: 0,
+            rng,
+            fault: FactId::NONE,
+        });
+        debug_assert_eq!(id, made);
+        self.net.bus_bytes.push(0);
+        self.net.bus_messages.push(0);
+        id
+    }
+
+    fn add_nodes(&mut self) {
+        let plan = self.plan.clone();
+        for node in &plan.nodes {
+            let id = self.add_host(&node.name, node.ip, node.clock);
+            self.hosts[id].place = node.place.clone();
+            self.hosts[id].disk = node.disk.clone();
+            if let Some(after) = node.start {
+                self.queue.push(SimTime::ZERO + after, Ev::Start { host: id });
+            }
+        }
+        if let Formation::NodesConf { masters } = plan.formation {
+            probe::write_nodes_conf(self, masters);
+        }
+    }
+
+    fn add_clients(&mut self) {
+        let plan = self.plan.clone();
+        for c in &plan.clients {
+            self.add_client(&c.name, c.ip, Program::Client(Box::new(Client::new(&c.spec, &*plan))));
+        }
+        if let Formation::RedisCli { replicas } = plan.formation {
+            let ip = plan.nodes.first().map_or(std::net::Ipv4Addr::LOCALHOST, |n| n.ip);
+            let nodes = plan.nodes.iter().map(plan::NodeSpec::addr).collect();
+            let admin = Program::Admin(Box::new(Admin::create(nodes, replicas)));
+            self.admin = Some(self.add_client("redis-cli", ip, admin));
+        }
+    }
+
+    /// Adds a client program to the running world; it starts at once.
+    pub fn add_client(&mut self, name: &str, ip: std::net::Ipv4Addr, program: Program) -> HostId {
+        let id = self.add_host(name, ip, plan::ClockSpec::default());
+        let host = &mut self.hosts[id];
+        host.program = Some(program);
+        host.power = Power::Up;
+        let life = host.life;
+        self.queue.push(self.now, Ev::Boot { host: id, life });
+        id
+    }
+
+    // ---- the loop -------------------------------------------------------------------------------
+
+    /// Dispatches the next event; false if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some((at, ev)) = self.queue.pop() else { return false };
+        debug_assert!(at >= self.now, "time never goes back");
+        self.now = at;
+        self.dispatch(ev);
+        true
+    }
+
+    /// Dispatches every event up to and including the time; the clock stands at it afterwards.
+    pub fn run_until(&mut self, t: SimTime) {
+        while self.queue.next_time().is_some_and(|next| next <= t) {
+            self.step();
+        }
+        self.now = self.now.max(t);
+    }
+
+    pub fn run_for(&mut self, d: Dur) {
+        self.run_until(self.now + d);
+    }
+
+    /// Runs until the deployment is formed; false if it does not come to that.
+    pub fn run_until_formed(&mut self) -> bool {
+        while self.formed_at.is_none() && self.now < SimTime::ZERO + FORMATION_LIMIT {
+            if !self.step() {
+                break;
+            }
+        }
+        self.formed_at.is_some()
+    }
+
+    fn dispatch(&mut self, ev: Ev) {
+        self.trace.digest.event(self.now.0, digest_of(ev));
+        match ev {
+            Ev::Timer { host, index, generation } => self.timer(host, index, generation),
+            Ev::Deliver { conn, generation, side, flight } => self.deliver(conn, generation, side, flight),
+            Ev::Syn { conn, generation } => self.syn(conn, generation),
+            Ev::SynAck { conn, generation } => self.syn_ack(conn, generation),
+            Ev::Refused { conn, generation } => self.refused(conn, generation, "Connection refused"),
+            Ev::Fin { conn, generation, side } => self.fin(conn, generation, side),
+            Ev::Flush { conn, generation } => self.flush(conn, generation),
+            Ev::Retry { conn, generation, side } => self.retry(conn, generation, side),
+            Ev::Free { host, life } => {
+                if self.hosts[host].life == life && self.hosts[host].is_reading(self.now) {
+                    self.turn(host, None);
+                }
+            }
+            Ev::Boot { host, life } => self.boot(host, life),
+            Ev::Start { host } => self.start(host, FactId::NONE),
+            Ev::Watch => self.watch(),
+            Ev::Step(i) => {
+                let action = self.plan.clone().steps[i as usize].action.clone();
+                self.act(&action);
+            }
+        }
+    }
+
+    /// Gives the host an input now, or keeps it for when the process reads again.
+    fn input(&mut self, host: HostId, input: Input, cause: FactId) {
+        let h = &mut self.hosts[host];
+        if h.power != Power::Up {
+            return;
+        }
+        if h.is_reading(self.now) && h.inbox.is_empty() {
+            self.turn(host, Some((input, cause)));
+        } else {
+            h.inbox.push_back((input, cause));
+        }
+    }
+
+    /// One turn of a host's event loop: everything readable, then timers, then the end of the turn;
+    /// what it produced leaves after that.
+    ///
+    /// redis: aeProcessEvents, aeMain @7.0.15
+    fn turn(&mut self, host: HostId, first: Option<(Input, FactId)>) {
+        let now = self.now;
+        let Some(mut program) = self.hosts[host].program.take() else { return };
+        let mut outbox = std::mem::take(&mut self.outbox);
+        debug_assert!(outbox.is_empty());
+        let h = &mut self.hosts[host];
+        let mut queue = std::mem::take(&mut h.inbox);
+        let mut cx = Cx {
+            now: h.clock.read(now),
+            host,
+            ip: h.ip,
+            seed: self.seed,
+            boot: h.boots,
+            names: &mut self.names,
+            trace: &mut self.trace,
+            cause: FactId::NONE,
+            out: &mut outbox,
+            conns: &mut self.conn_ids,
+            at: now,
+        };
+        if let Some((input, cause)) = first {
+            cx.cause = cause;
+            read(&mut self.net, &input, host, now);
+            program.handle(&mut cx, input);
+        }
+        let mut ended = Vec::new();
+        while let Some((input, cause)) = queue.pop_front() {
+            cx.cause = cause;
+            if let Input::Closed { conn, .. } = input {
+                ended.push(conn);
+            }
+            if still_open(&self.net, &input, host) {
+                read(&mut self.net, &input, host, now);
+                program.handle(&mut cx, input);
+            }
+        }
+        for i in 0..self.hosts[host].timers.len() {
+            let t = &mut self.hosts[host].timers[i];
+            if t.armed && t.at <= now {
+                t.armed = false;
+                t.generation += 1;
+                let timer = t.timer;
+                cx.cause = FactId::NONE;
+                program.handle(&mut cx, Input::Timer(timer));
+            }
+        }
+        program.before_sleep(&mut cx);
+        let h = &mut self.hosts[host];
+        queue.clear();
+        h.inbox = queue;
+        h.program = Some(program);
+        h.last_poll = now;
+        self.apply(host, &mut outbox);
+        self.outbox = outbox;
+        ended.into_iter().for_each(|conn| self.release(conn));
+    }
+
+    /// Carries out what a turn wanted done.
+    fn apply(&mut self, host: HostId, outbox: &mut Vec<Effect>) {
+        let mut leave = self.now;
+        for effect in outbox.iter() {
+            if let Effect::Busy(d) = effect {
+                leave += *d;
+            }
+        }
+        if leave > self.now {
+            let h = &mut self.hosts[host];
+            h.busy_until = leave;
+            h.last_poll = leave;
+            let life = h.life;
+            self.queue.push(leave, Ev::Free { host, life });
+        }
+        let mut exit = None;
+        for effect in outbox.drain(..) {
+            match effect {
+                Effect::Send(conn, message, cause) => {
+                    if self.net.conn(conn).open[self.side_of(conn, host)] {
+                        self.send(host, conn, InFlight { message, cause }, leave);
+                    }
+                }
+                Effect::Connect(conn, addr, tag) => self.connect(host, conn, addr, tag, leave),
+                Effect::Close(conn) => self.close(host, conn, leave),
+                Effect::Tag(conn, tag) => {
+                    let side = self.side_of(conn, host);
+                    self.net.conn_mut(conn).tags[side] = tag;
+                }
+                Effect::Arm(timer, d) => self.arm(host, timer, leave, d),
+                Effect::Disarm(timer) => {
+                    let t = self.hosts[host].timer_mut(timer);
+                    t.armed = false;
+                    t.generation += 1;
+                }
+                Effect::Persist(write) => {
+                    let disk = &mut self.hosts[host].disk;
+                    match write {
+                        crate::redis::DiskWrite::NodesConf(image) => disk.nodes_conf = Some(image),
+                        crate::redis::DiskWrite::Rdb(rdb) => disk.rdb = rdb,
+                    }
+                }
+                Effect::Busy(_) => {}
+                Effect::Exit(code) => exit = Some(code),
+            }
+        }
+        if let Some(code) = exit {
+            let fact = self.emit(host, FactId::NONE, Fact::Exited { code });
+            self.end_process(host, fact);
+        }
+    }
+
+    fn side_of(&self, conn: ConnId, host: HostId) -> usize {
+        usize::from(self.net.conn(conn).hosts[net::CLIENT] != host)
+    }
+
+    pub(crate) fn emit(&mut self, host: HostId, cause: FactId, fact: Fact) -> FactId {
+        if fact.level() == Level::Headline {
+            self.trace.digest.detail(self.now.0);
+        }
+        let clock =
+            self.hosts.get(host).map_or(self.plan.epoch_us + self.now.0, |h| h.clock.read(self.now).0);
+        self.trace.emit(Event { at: self.now, clock, host, cause, fact })
+    }
+
+    // ---- timers ---------------------------------------------------------------------------------
+
+    fn arm(&mut self, host: HostId, timer: Timer, from: SimTime, d: Dur) {
+        let model = self.plan.host;
+        let h = &mut self.hosts[host];
+        let (run, wake) = match timer {
+            // The handler's own time passes before the timer is armed again.
+            Timer::Cron => (model.cron.draw(&mut h.rng), model.wake.draw(&mut h.rng)),
+            _ => (Dur::ZERO, Dur::ZERO),
+        };
+        let at = from + run + d;
+        if timer == Timer::Cron {
+            h.last_poll = from + run;
+        }
+        let wake_at = at + wake;
+        let t = h.timer_mut(timer);
+        t.at = at;
+        t.armed = true;
+        t.generation += 1;
+        t.wake = wake;
+        let generation = t.generation;
+        let index = h.timers.iter().position(|t| t.timer == timer).expect("just made") as u8;
+        self.queue.push(wake_at, Ev::Timer { host, index, generation });
+    }
+
+    /// A timer is due. serverCron is a time event: the poll that waits for it sleeps whole
+    /// milliseconds, so anything that woke the loop since makes it up to 1 ms late.
+    fn timer(&mut self, host: HostId, index: u8, generation: u32) {
+        let h = &mut self.hosts[host];
+        let last_poll = h.last_poll;
+        let t = &mut h.timers[usize::from(index)];
+        if !t.armed || t.generation != generation || h.power != Power::Up {
+            return;
+        }
+        if t.timer == Timer::Cron {
+            let due = last_poll + t.at.since(last_poll).ceil_ms() + t.wake;
+            if due > self.now {
+                self.queue.push(due, Ev::Timer { host, index, generation });
+                return;
+            }
+        }
+        if h.is_reading(self.now) {
+            self.turn(host, None);
+        }
+    }
+
+    // ---- processes ------------------------------------------------------------------------------
+
+    fn start(&mut self, host: HostId, cause: FactId) {
+        let h = &mut self.hosts[host];
+        if h.power == Power::Up || h.power == Power::Starting {
+            return;
+        }
+        h.power = Power::Starting;
+        h.boots += 1;
+        h.life += 1;
+        h.pid = 1000 + 100 * host.0 + h.boots;
+        let after = self.boot_model.draw(&mut h.rng);
+        let (life, boot, pid) = (h.life, h.boots, h.pid);
+        self.emit(host, cause, Fact::Started { boot, pid });
+        self.queue.push(self.now + after, Ev::Boot { host, life });
+    }
+
+    fn boot(&mut self, host: HostId, life: u32) {
+        let now = self.now;
+        if self.hosts[host].life != life {
+            return;
+        }
+        let plan = self.plan.clone();
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let h = &mut self.hosts[host];
+        let mut cx = Cx {
+            now: h.clock.read(now),
+            host,
+            ip: h.ip,
+            seed: self.seed,
+            boot: h.boots,
+            names: &mut self.names,
+            trace: &mut self.trace,
+            cause: FactId::NONE,
+            out: &mut outbox,
+            conns: &mut self.conn_ids,
+            at: now,
+        };
+        match &mut h.program {
+            Some(program) => program.handle(&mut cx, Input::Boot(Disk::default())),
+            None => {
+                let spec = &plan.nodes[host.index()];
+                let server = Server::boot(&mut cx, spec.conf.clone(), &h.disk, h.pid);
+                let bus = server.cluster_enabled;
+                h.program = Some(Program::Server(Box::new(server)));
+                let (addr, cport) = (spec.addr(), spec.cport());
+                self.listeners.insert(addr, (host, false));
+                if bus {
+                    self.listeners.insert(Addr { port: cport, ..addr }, (host, true));
+                }
+            }
+        }
+        let h = &mut self.hosts[host];
+        h.power = Power::Up;
+        h.paused = false;
+        h.busy_until = now;
+        h.last_poll = now;
+        h.fault = FactId::NONE;
+        self.apply(host, &mut outbox);
+        self.outbox = outbox;
+    }
+
+    /// The process is gone; its kernel says goodbye for it.
+    fn end_process(&mut self, host: HostId, fact: FactId) {
+        self.forget_process(host, fact, Power::Stopped);
+        for i in 0..self.net.conns.len() {
+            let id = ConnId(i as u32);
+            let c = self.net.conn(id);
+            if c.state == net::ConnState::Free || !c.hosts.contains(&host) {
+                continue;
+            }
+            for side in [net::CLIENT, net::SERVER] {
+                if self.net.conn(id).hosts[side] == host && self.net.conn(id).open[side] {
+                    self.close_side(id, side, self.now);
+                }
+            }
+        }
+    }
+
+    /// The machine is gone without a word.
+    fn lose_power(&mut self, host: HostId, fact: FactId) {
+        self.forget_process(host, fact, Power::Off);
+        for i in 0..self.net.conns.len() {
+            let id = ConnId(i as u32);
+            for side in [net::CLIENT, net::SERVER] {
+                let c = self.net.conn_mut(id);
+                if c.state != net::ConnState::Free && c.hosts[side] == host {
+                    c.open[side] = false;
+                }
+            }
+        }
+    }
+
+    fn forget_process(&mut self, host: HostId, fact: FactId, power: Power) {
+        let h = &mut self.hosts[host];
+        h.power = power;
+        h.program = None;
+        h.inbox.clear();
+        h.life += 1;
+        h.paused = false;
+        h.fault = fact;
+        h.timers.iter_mut().for_each(|t| {
+            t.armed = false;
+            t.generation += 1;
+        });
+        self.operator_conns.remove(&host);
+        self.listeners.retain(|_, (h, _)| *h != host);
+    }
+
+    // ---- formation ------------------------------------------------------------------------------
+
+    fn watch(&mut self) {
+        if self.formed_at.is_some() {
+            return;
+        }
+        let admin_done = self.admin.is_none_or(|a| match &self.hosts[a].program {
+            Some(Program::Admin(admin)) => admin.is_done(),
+            _ => true,
+        });
+        let none = self.plan.formation == Formation::None;
+        if none || (admin_done && probe::is_stable(self)) {
+            self.formed_at = Some(self.now);
+            self.emit(HostId(u32::MAX), FactId::NONE, Fact::Formed);
+            for (i, step) in self.plan.clone().steps.iter().enumerate() {
+                self.queue.push(self.now + step.at, Ev::Step(i as u32));
+            }
+            for h in self.hosts.ids() {
+                if let Some(Program::Client(_)) = self.hosts[h].program {
+                    self.input(h, Input::Timer(Timer::Tick(0)), FactId::NONE);
+                }
+            }
+        } else if self.now < SimTime::ZERO + FORMATION_LIMIT {
+            self.queue.push(self.now + WATCH, Ev::Watch);
+        }
+    }
+
+    // ---- actions --------------------------------------------------------------------------------
+
+    /// Does something to the world now. Unknown names are checked where plans are made; here they do
+    /// nothing.
+    pub fn act(&mut self, action: &Action) {
+        let world = HostId(u32::MAX);
+        match action {
+            Action::Kill { node } => {
+                if let Some(h) = self.running(node) {
+                    let fact = self.emit(h, FactId::NONE, Fact::Killed);
+                    self.end_process(h, fact);
+                }
+            }
+            Action::Crash { node } => {
+                if let Some(h) = self.host(node) {
+                    let fact = self.emit(h, FactId::NONE, Fact::Crashed);
+                    self.lose_power(h, fact);
+                }
+            }
+            Action::Start { node, wipe } => {
+                if let Some(h) = self.host(node) {
+                    if *wipe {
+                        self.hosts[h].disk = Disk::default();
+                    }
+                    self.start(h, FactId::NONE);
+                }
+            }
+            Action::Terminate { node } => {
+                if let Some(h) = self.running(node) {
+                    self.input(h, Input::Terminate, FactId::NONE);
+                }
+            }
+            Action::Pause { node } => {
+                if let Some(h) = self.running(node).filter(|&h| !self.hosts[h].paused) {
+                    self.hosts[h].paused = true;
+                    self.hosts[h].fault = self.emit(h, FactId::NONE, Fact::Paused);
+                }
+            }
+            Action::Resume { node } => {
+                if let Some(h) = self.running(node).filter(|&h| self.hosts[h].paused) {
+                    self.hosts[h].paused = false;
+                    self.emit(h, FactId::NONE, Fact::Resumed);
+                    if self.hosts[h].is_reading(self.now) {
+                        self.turn(h, None);
+                    }
+                }
+            }
+            Action::Cut { from, to, both } => {
+                for (a, b) in self.pairs(from, to, *both) {
+                    let fact = self.emit(world, FactId::NONE, Fact::LinkCut { from: a, to: b });
+                    self.net.cuts.insert((a, b), fact);
+                }
+            }
+            Action::Heal { from, to } => {
+                let all: Vec<(HostId, HostId)> = self.net.cuts.keys().copied().collect();
+                let named = self.pairs(from, to, true);
+                for (a, b) in all {
+                    if (from.is_empty() && to.is_empty()) || named.contains(&(a, b)) {
+                        self.net.cuts.remove(&(a, b));
+                        self.emit(world, FactId::NONE, Fact::LinkHealed { from: a, to: b });
+                    }
+                }
+            }
+            Action::Slow { from, to, extra } => {
+                for pair in self.pairs(from, to, true) {
+                    if *extra == Dur::ZERO {
+                        self.net.slow.remove(&pair);
+                    } else {
+                        self.net.slow.insert(pair, *extra);
+                    }
+                }
+            }
+            Action::ClockJump { node, by_us } => {
+                if let Some(h) = self.host(node) {
+                    let now = self.now;
+                    self.hosts[h].clock.jump(now, *by_us);
+                    self.emit(h, FactId::NONE, Fact::ClockJumped { by_ms: by_us / 1000 });
+                }
+            }
+            Action::Command { node, words } => {
+                if let Some(h) = self.running(node) {
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    self.operate(h, &words);
+                }
+            }
+            Action::Busy { node, time } => {
+                if let Some(h) = self.running(node) {
+                    let fact = self.emit(h, FactId::NONE, Fact::Busy { what: "slow command", time: *time });
+                    let until = self.now + *time;
+                    let host = &mut self.hosts[h];
+                    host.busy_until = host.busy_until.max(until);
+                    host.fault = fact;
+                    let (life, at) = (host.life, host.busy_until);
+                    self.queue.push(at, Ev::Free { host: h, life });
+                }
+            }
+            Action::Say { text } => {
+                self.emit(world, FactId::NONE, Fact::Say { text: text.as_str().into() });
+            }
+        }
+    }
+
+    fn running(&self, node: &str) -> Option<HostId> {
+        self.host(node).filter(|&h| self.hosts[h].power == Power::Up)
+    }
+
+    fn pairs(&self, from: &[String], to: &[String], both: bool) -> Vec<(HostId, HostId)> {
+        let ids = |names: &[String]| -> Vec<HostId> { names.iter().filter_map(|n| self.host(n)).collect() };
+        let mut out = Vec::new();
+        for &a in &ids(from) {
+            for &b in &ids(to) {
+                if a != b {
+                    out.push((a, b));
+                    if both {
+                        out.push((b, a));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// An operator on the node's own machine sends a command.
+    fn operate(&mut self, host: HostId, words: &[&str]) {
+        let conn = match self.operator_conns.get(&host) {
+            Some(&c) => c,
+            None => {
+                let id = self.conn_ids.take();
+                self.net.open(id, HostId(u32::MAX), host, false, 0, self.now);
+                let c = self.net.conn_mut(id);
+                c.state = net::ConnState::Established;
+                c.open = [true, true];
+                self.operator_conns.insert(host, id);
+                let ip = self.hosts[host].ip;
+                let peer = Addr { ip, port: 40000 };
+                self.input(host, Input::Accepted { conn: id, bus: false, peer }, FactId::NONE);
+                id
+            }
+        };
+        let text: Arc<str> = words.join(" ").into();
+        let fact = self.emit(host, FactId::NONE, Fact::Command { text, reply: "".into() });
+        let message = Message::Request(request(words));
+        let tag = self.net.conn(conn).tags[net::SERVER];
+        self.input(host, Input::Message { conn, tag, message }, fact);
+    }
+
+    /// A reply reached an operator: noted with the command it answers.
+    fn operator_reply(&mut self, host: HostId, cause: FactId, value: crate::resp::Value) {
+        let shown: Arc<str> = value.to_string().into();
+        if let Some(e) = self.trace.events.get_mut(cause.0 as usize)
+            && let Fact::Command { reply, .. } = &mut e.fact
+            && reply.is_empty()
+        {
+            *reply = shown.clone();
+        }
+        self.replies.push((self.now, host, shown.to_string(), value));
+    }
+}
+
+/// A number that identifies an event of the queue for the digest.
+fn digest_of(ev: Ev) -> u64 {
+    let pack = |kind: u64, a: u32, b: u32| kind << 56 ^ u64::from(a) << 24 ^ u64::from(b);
+    match ev {
+        Ev::Deliver { conn, generation, side, .. } => {
+            pack(1 + u64::from(side), conn.0, u32::from(generation))
+        }
+        Ev::Syn { conn, generation } => pack(3, conn.0, u32::from(generation)),
+        Ev::SynAck { conn, generation } => pack(4, conn.0, u32::from(generation)),
+        Ev::Refused { conn, generation } => pack(5, conn.0, u32::from(generation)),
+        Ev::Fin { conn, generation, side } => pack(6 + u64::from(side), conn.0, u32::from(generation)),
+        Ev::Flush { conn, generation } => pack(8, conn.0, u32::from(generation)),
+        Ev::Retry { conn, generation, side } => pack(9 + u64::from(side), conn.0, u32::from(generation)),
+        Ev::Timer { host, index, .. } => pack(11, host.0, u32::from(index)),
+        Ev::Free { host, .. } => pack(12, host.0, 0),
+        Ev::Boot { host, .. } => pack(13, host.0, 0),
+        Ev::Start { host } => pack(14, host.0, 0),
+        Ev::Watch => pack(15, 0, 0),
+        Ev::Step(i) => pack(16, i, 0),
+    }
+}
+
+/// Whether the end that an input came in on is still open: the program may have closed it in an
+/// earlier input of the same turn.
+fn still_open(net: &Network, input: &Input, host: HostId) -> bool {
+    match input {
+        Input::Message { conn, .. } | Input::Closed { conn, .. } | Input::Connected { conn, .. } => {
+            let c = net.conn(*conn);
+            c.state != net::ConnState::Free && c.open[usize::from(c.hosts[net::CLIENT] != host)]
+        }
+        _ => true,
+    }
+}
+
+/// The kernel learns that the process read a message.
+fn read(net: &mut Network, input: &Input, host: HostId, now: SimTime) {
+    if let Input::Message { conn, .. } = input {
+        let c = net.conn(*conn);
+        if c.nagle && c.hosts[net::SERVER] == host {
+            let latency = net.model.latency.p50;
+            net.read(*conn, net::CLIENT, now, latency);
+        }
+    }
+}
+
+impl Program {
+    fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match self {
+            Program::Server(s) => s.handle(cx, input),
+            Program::Client(c) => c.handle(cx, input),
+            Program::Admin(a) => a.handle(cx, input),
+        }
+    }
+    fn before_sleep(&mut self, cx: &mut Cx<'_>) {
+        if let Program::Server(s) = self {
+            s.before_sleep(cx);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What we ask of a world: deployment, network, clients, steps. Scenario files are lowered to this.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::net::NetModel;
+use crate::base::{Dur, Quantiles};
+use crate::params::Config;
+use crate::redis::client::ClientSpec;
+use crate::redis::{Addr, Disk};
+
+/// A run is a plan and a seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub title: String,
+    pub nodes: Vec<NodeSpec>,
+    pub clients: Vec<ClientPlan>,
+    pub formation: Formation,
+    pub network: NetModel,
+    pub host: HostModel,
+    pub steps: Vec<Step>,
+    /// The wall clock of all hosts at time zero, microseconds since the epoch.
+    pub epoch_us: u64,
+}
+
+impl crate::redis::ClusterShape for Plan {
+    fn addresses(&self) -> Vec<Addr> {
+        self.nodes.iter().map(NodeSpec::addr).collect()
+    }
+}
+
+/// One redis-server.
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    pub name: String,
+    pub ip: Ipv4Addr,
+    pub conf: Arc<Config>,
+    pub place: Place,
+    /// When it is started for the first time; `None` = only by a step.
+    pub start: Option<Dur>,
+    pub disk: Disk,
+    pub clock: ClockSpec,
+}
+
+impl NodeSpec {
+    pub fn addr(&self) -> Addr {
+        Addr { ip: self.ip, port: self.conf.port }
+    }
+    pub fn cport(&self) -> u16 {
+        if self.conf.cluster_port != 0 { self.conf.cluster_port } else { self.conf.port.wrapping_add(10000) }
+    }
+}
+
+/// Where a node runs, for correlated faults.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub host: Option<String>,
+    pub rack: Option<String>,
+    pub zone: Option<String>,
+}
+
+/// How a host's clock differs from true time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSpec {
+    pub offset_us: i64,
+    /// Parts per million by which it runs fast.
+    pub drift_ppm: i32,
+}
+
+/// A client of the deployment; its name is also its host's.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    pub name: String,
+    pub ip: Ipv4Addr,
+    pub spec: ClientSpec,
+}
+
+/// How the nodes become a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Formation {
+    /// They do not: steps send the commands.
+    None,
+    /// `redis-cli --cluster create` with so many replicas per master, run once all nodes answer.
+    RedisCli { replicas: u32 },
+    /// They start with the nodes.conf of a cluster that was formed before: the first `masters` nodes
+    /// share the slots, the others follow them in turn.
+    NodesConf { masters: u32 },
+}
+
+/// What the machine under a process is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostModel {
+    /// From exec to the end of start-up, without data.
+    pub boot: Quantiles,
+    /// How late the kernel wakes a process whose poll timed out.
+    pub wake: Quantiles,
+    /// Time that one serverCron takes.
+    pub cron: Quantiles,
+    /// From a power-on to the exec of the server.
+    pub reboot: Dur,
+}
+
+impl Default for HostModel {
+    /// As measured on an idle machine of 2 cores.
+    fn default() -> Self {
+        HostModel {
+            boot: Quantiles::new(9_000, 13_000, 21_000, 32_000, 60_000),
+            wake: Quantiles::new(55, 80, 160, 400, 1500),
+            cron: Quantiles::new(60, 110, 200, 500, 1500),
+            reboot: Dur::secs(20),
+        }
+    }
+}
+
+/// Something that is done at a time. Times count from the moment the deployment is formed.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub at: Dur,
+    pub action: Action,
+}
+
+/// Everything that can be done to a world. Operators' deeds are commands; the rest are faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// kill -9.
+    Kill {
+        node: String,
+    },
+    /// Start (again); `wipe`: with an empty disk.
+    Start {
+        node: String,
+        wipe: bool,
+    },
+    /// SIGTERM.
+    Terminate {
+        node: String,
+    },
+    /// Loss of power; the node stays down until started.
+    Crash {
+        node: String,
+    },
+    /// SIGSTOP, SIGCONT.
+    Pause {
+        node: String,
+    },
+    Resume {
+        node: String,
+    },
+    /// Packets between the two groups are dropped; `both` directions or from the first to the second.
+    Cut {
+        from: Vec<String>,
+        to: Vec<String>,
+        both: bool,
+    },
+    /// Undo all cuts between the groups; empty groups mean everything.
+    Heal {
+        from: Vec<String>,
+        to: Vec<String>,
+    },
+    /// Latency is multiplied by `percent`/100 between the groups.
+    Slow {
+        from: Vec<String>,
+        to: Vec<String>,
+        extra: Dur,
+    },
+    ClockJump {
+        node: String,
+        by_us: i64,
+    },
+    /// A command to a node, as a client on its host would send it.
+    Command {
+        node: String,
+        words: Vec<String>,
+    },
+    /// The event loop of the node stands still.
+    Busy {
+        node: String,
+        time: Dur,
+    },
+    Say {
+        text: String,
+    },
+}

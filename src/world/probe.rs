@@ -1,0 +1,140 @@
+//! Read-only questions to a world, in the words of those who ask: screens, checks, experiments.
+
+use std::sync::Arc;
+
+use super::World;
+use super::host::Power;
+use crate::base::Id;
+use crate::base::Rng;
+use crate::redis::NodesImage;
+use crate::redis::bus::Bus;
+use crate::redis::bus::nodes_conf::NodeLine;
+use crate::redis::bus::view::flag;
+use crate::redis::registry::{Endpoint, NodeName};
+use crate::redis::repl::LinkState;
+use crate::redis::server::Server;
+use crate::slot::SlotSet;
+use crate::trace::{HostId, NodeId};
+
+impl World {
+    /// The servers that run, in plan order.
+    pub fn servers(&self) -> impl Iterator<Item = (HostId, &Server)> {
+        self.hosts
+            .enumerate()
+            .filter_map(|(id, h)| Some((id, h.server()?)))
+            .filter(|(id, _)| self.hosts[*id].is_up())
+    }
+    pub fn server(&self, host: HostId) -> Option<&Server> {
+        self.hosts.get(host)?.server().filter(|_| self.hosts[host].is_up())
+    }
+    pub fn bus(&self, host: HostId) -> Option<&Bus> {
+        self.server(host)?.bus.as_ref()
+    }
+    /// The cluster id of a host, as it calls itself now or did last.
+    pub fn node_id(&self, host: HostId) -> Option<NodeId> {
+        if let Some(bus) = self.bus(host) {
+            return Some(bus.me().id);
+        }
+        let image = self.hosts.get(host)?.disk.nodes_conf.as_ref()?;
+        image.nodes.iter().find(|n| n.flags & flag::MYSELF != 0).map(|n| n.id)
+    }
+    /// Nodes of the plan (not clients or tools).
+    pub fn node_hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        (0..self.plan.nodes.len()).map(HostId::new)
+    }
+}
+
+/// Whether every node runs, says ok, knows all others without a failure flag, agrees with them on
+/// roles and slots, and every replica is in sync. What `cluster_recorder.py` calls stable.
+pub fn is_stable(w: &World) -> bool {
+    let nodes: Vec<HostId> = w.node_hosts().collect();
+    let up: Vec<&Server> = nodes.iter().filter_map(|&h| w.server(h)).collect();
+    if up.len() < nodes.len() || nodes.iter().any(|&h| w.hosts[h].power != Power::Up) {
+        return false;
+    }
+    if up.iter().all(|s| s.bus.is_none()) {
+        return up.iter().all(|s| !s.repl.is_replica() || s.repl.state == LinkState::Connected);
+    }
+    let mut first: Option<Vec<(NodeId, crate::redis::registry::ClaimId, NodeId)>> = None;
+    for s in up {
+        let Some(bus) = &s.bus else { return false };
+        if !bus.state_ok || bus.dict.len() != nodes.len() {
+            return false;
+        }
+        let bad = flag::PFAIL | flag::FAIL | flag::HANDSHAKE | flag::NOADDR;
+        if bus.in_order().any(|r| r.is(bad) || !(r.link.is_some() || r.is(flag::MYSELF))) {
+            return false;
+        }
+        if s.repl.is_replica() && s.repl.state != LinkState::Connected {
+            return false;
+        }
+        if bus.me().is(flag::SLAVE) && !s.repl.is_replica() {
+            return false;
+        }
+        let mut view: Vec<_> = bus
+            .in_order()
+            .map(|r| {
+                let line = bus.line(r);
+                (line.id, line.slots, line.master)
+            })
+            .collect();
+        view.sort();
+        match &first {
+            None => first = Some(view),
+            Some(f) if *f != view => return false,
+            Some(_) => {}
+        }
+    }
+    true
+}
+
+/// Gives every node the nodes.conf of a formed cluster: the first `masters` share the slots as
+/// redis-cli would, the others replicate them in turn; configEpochs count from 1.
+pub fn write_nodes_conf(w: &mut World, masters: u32) {
+    let plan = w.plan.clone();
+    let n = plan.nodes.len() as u32;
+    let masters = masters.clamp(1, n.max(1));
+    let mut lines = Vec::new();
+    for (i, node) in plan.nodes.iter().enumerate() {
+        let i = i as u32;
+        let mut rng = Rng::named(w.seed, &format!("{} node id", node.name));
+        let name = NodeName::random(&mut rng);
+        let id = w.names.node(name);
+        w.names.set_owner(id, HostId(i));
+        let endpoint =
+            w.names.endpoint(Endpoint { ip: Some(node.ip), port: node.conf.port, cport: node.cport() });
+        let slots = if i < masters {
+            let (first, last) = crate::redis::admin::master_range(i, masters);
+            w.names.claim(&SlotSet::from_range(first..=last))
+        } else {
+            crate::redis::registry::ClaimId::EMPTY
+        };
+        lines.push(NodeLine {
+            id,
+            endpoint,
+            hostname: None,
+            flags: if i < masters { flag::MASTER } else { flag::SLAVE },
+            master: NodeId::NONE,
+            ping_sent: 0,
+            pong_received: 0,
+            config_epoch: u64::from(if i < masters { i + 1 } else { (i - masters) % masters + 1 }),
+            connected: true,
+            slots,
+        });
+    }
+    for i in masters..n {
+        lines[i as usize].master = lines[((i - masters) % masters) as usize].id;
+    }
+    for i in 0..n {
+        let mut nodes = lines.clone();
+        nodes[i as usize].flags |= flag::MYSELF;
+        let image = NodesImage {
+            nodes,
+            migrating: Vec::new(),
+            importing: Vec::new(),
+            current_epoch: u64::from(n),
+            last_vote_epoch: 0,
+        };
+        w.hosts[HostId(i)].disk.nodes_conf = Some(Arc::new(image));
+    }
+}
