@@ -20,7 +20,15 @@
 //! row says so, and [`Options::few`] turns it off.
 //!
 //! # How good the rule is
-//! RATES
+//! Measured on recordings split at random (the test `rates` below prints this anew; 1,000 resamples):
+//! - It accepts two halves of one recording in 962 (S1 at node timeout 2000; 982 with the 10,000
+//!   resamples of [`Options::default`]), 995 (S1 at 5000), 1000 (S2), 999 (S4) and 1000 (S5) of 1,000 splits.
+//! - With 2, 5 and 10 trials of S1 as the recording and the rest as the simulation it accepts 987, 989
+//!   and 992 of 1,000; without the pooled band 7, 782 and 946.
+//! - It finds a shift by 15% of the median between two halves of S1 (30 trials each) in 98 of 100 splits
+//!   for `pfail_last`, 93 for `slots_served`, 91 for `won`, 72 for `fail_first`; against all 60 trials in
+//!   every metric tried. Between 30 and 30 trials it rarely finds a shift smaller than the spread:
+//!   10% of `won` in 35 of 100, 15% of `announced_delay` in 5.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -472,7 +480,6 @@ mod tests {
     #[ignore = "takes minutes; prints rates"]
     fn rates() {
         let rounds = 1000;
-        let quick = Options::default;
         for name in ["S1_nt2000.json", "S1_nt5000.json", "S2_nt2000.json", "S4_nt2000.json", "S5_nt2000.json"]
         {
             println!("{name} halves {} of {rounds}", accepted(name, rounds, quick(), |n| n / 2));
@@ -488,14 +495,14 @@ mod tests {
         let mut rng = Rng::named(5, "shift");
         for metric in metrics {
             let mut caught = [0; 3];
-            for _ in 0..40 {
+            for _ in 0..100 {
                 let (recorded, simulated) = split(&all, &mut rng, |n| n / 2);
                 for (i, by) in [0.05, 0.10, 0.15].into_iter().enumerate() {
                     let c = compare(&shifted(&simulated, &metric, by), &recorded, quick());
                     caught[i] += u32::from(c.failures().any(|r| r.metric == metric));
                 }
             }
-            println!("shift of {metric} by 5, 10, 15%: caught {caught:?} of 40");
+            println!("shift of {metric} by 5, 10, 15%: caught {caught:?} of 100");
         }
     }
 

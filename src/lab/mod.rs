@@ -6,7 +6,7 @@
 //! Must never know how a simulated node works: it sees named metrics in milliseconds since the
 //! injection, whether a simulation or a recording gave them.
 //!
-//! Read first: [`compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
+//! Read first: [`mod@compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
 
 pub mod compare;
 pub mod recording;

@@ -1,6 +1,6 @@
 //! Reports of the laboratory: text for people, JSON and CSV for programs, charts for both.
 //!
-//! Must never compute a statistic: it shows what [`compare`](super::compare) and
+//! Must never compute a statistic: it shows what [`compare`](mod@super::compare) and
 //! [`stats`](super::stats) found.
 
 pub mod rows;
