@@ -27,7 +27,7 @@ use crate::redis::{Addr, ConnIds, Cx, Disk, Effect, Input, Message, Timer};
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use host::{Clock, Host, Power, Program};
 use net::{InFlight, Network};
-use plan::{Action, Formation, Plan};
+use plan::{Action, Formation, Plan, Start};
 use queue::Queue;
 
 /// What the world itself waits for.
@@ -120,7 +120,7 @@ pub struct World {
 /// How often the world looks whether the deployment is formed.
 const WATCH: Dur = Dur::ms(10);
 /// A formation that takes longer than this will not happen.
-const FORMATION_LIMIT: Dur = Dur::secs(600);
+pub const FORMATION_LIMIT: Dur = Dur::secs(600);
 
 impl World {
     pub fn new(plan: Arc<Plan>, seed: u64, level: Level) -> World {
@@ -204,9 +204,14 @@ impl World {
             let id = self.add_host(&node.name, node.ip, node.clock);
             self.hosts[id].place = node.place.clone();
             self.hosts[id].disk = node.disk.clone();
-            if let Some(after) = node.start {
-                self.queue.push(SimTime::ZERO + after, Ev::Start { host: id });
-            }
+            let after = match node.start {
+                Start::Never => continue,
+                Start::At(after) => after,
+                Start::Random(before) => {
+                    Dur(Rng::named(self.seed, &format!("{} start", node.name)).below64(before.0))
+                }
+            };
+            self.queue.push(SimTime::ZERO + after, Ev::Start { host: id });
         }
         if let Formation::NodesConf { masters } = plan.formation {
             probe::write_nodes_conf(self, masters);
@@ -216,11 +221,14 @@ impl World {
     fn add_clients(&mut self) {
         let plan = self.plan.clone();
         for c in &plan.clients {
-            self.add_client(&c.name, c.ip, Program::Client(Box::new(Client::new(&c.spec, &*plan))));
+            let program = Program::Client(Box::new(Client::new(&c.spec, &*plan)));
+            let id = self.add_client(&c.name, c.ip, program);
+            self.hosts[id].place = c.place.clone();
         }
         if let Formation::RedisCli { replicas } = plan.formation {
             let ip = plan.nodes.first().map_or(std::net::Ipv4Addr::LOCALHOST, |n| n.ip);
-            let nodes = plan.nodes.iter().map(plan::NodeSpec::addr).collect();
+            let forming = plan.nodes.iter().filter(|n| n.start.is_by_itself());
+            let nodes = forming.map(plan::NodeSpec::addr).collect();
             let admin = Program::Admin(Box::new(Admin::create(nodes, replicas)));
             self.admin = Some(self.add_client("redis-cli", ip, admin));
         }
@@ -698,6 +706,7 @@ impl World {
             }
             Action::Command { node, words } => {
                 if let Some(h) = self.running(node) {
+                    let words: Vec<String> = words.iter().map(|w| self.with_ids(w)).collect();
                     let words: Vec<&str> = words.iter().map(String::as_str).collect();
                     self.operate(h, &words);
                 }
@@ -717,6 +726,13 @@ impl World {
                 self.emit(world, FactId::NONE, Fact::Say { text: text.as_str().into() });
             }
         }
+    }
+
+    /// `{n3.id}` becomes the cluster id of n3; anything else stays as it is.
+    fn with_ids(&self, word: &str) -> String {
+        let name = word.strip_prefix('{').and_then(|w| w.strip_suffix(".id}"));
+        let id = name.and_then(|n| self.host(n)).and_then(|h| self.node_id(h));
+        id.map_or_else(|| word.to_string(), |id| self.names.node_name(id).to_string())
     }
 
     fn running(&self, node: &str) -> Option<HostId> {

@@ -36,8 +36,7 @@ pub struct NodeSpec {
     pub ip: Ipv4Addr,
     pub conf: Arc<Config>,
     pub place: Place,
-    /// When it is started for the first time; `None` = only by a step.
-    pub start: Option<Dur>,
+    pub start: Start,
     pub disk: Disk,
     pub clock: ClockSpec,
 }
@@ -48,6 +47,24 @@ impl NodeSpec {
     }
     pub fn cport(&self) -> u16 {
         if self.conf.cluster_port != 0 { self.conf.cluster_port } else { self.conf.port.wrapping_add(10000) }
+    }
+}
+
+/// When a node is started for the first time. Those that are never started by themselves are no part
+/// of the formation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    At(Dur),
+    /// At a moment before this one, drawn from the stream `<node> start` of the run.
+    Random(Dur),
+    /// Only by a step.
+    Never,
+}
+
+impl Start {
+    /// Whether the node takes part in the formation.
+    pub fn is_by_itself(self) -> bool {
+        self != Start::Never
     }
 }
 
@@ -72,6 +89,7 @@ pub struct ClockSpec {
 pub struct ClientPlan {
     pub name: String,
     pub ip: Ipv4Addr,
+    pub place: Place,
     pub spec: ClientSpec,
 }
 
@@ -167,7 +185,8 @@ pub enum Action {
         node: String,
         by_us: i64,
     },
-    /// A command to a node, as a client on its host would send it.
+    /// A command to a node, as a client on its host would send it. A word `{n3.id}` stands for the
+    /// cluster id that n3 has at that moment.
     Command {
         node: String,
         words: Vec<String>,

@@ -44,10 +44,12 @@ impl World {
     }
 }
 
-/// Whether every node runs, says ok, knows all others without a failure flag, agrees with them on
+/// Whether every node (but those that wait to be started by a step) runs, says ok, knows all others without a failure flag, agrees with them on
 /// roles and slots, and every replica is in sync. What `cluster_recorder.py` calls stable.
 pub fn is_stable(w: &World) -> bool {
-    let nodes: Vec<HostId> = w.node_hosts().collect();
+    let counts =
+        |h: &HostId| w.plan.nodes[h.index()].start.is_by_itself() || w.hosts[*h].power != Power::Stopped;
+    let nodes: Vec<HostId> = w.node_hosts().filter(counts).collect();
     let up: Vec<&Server> = nodes.iter().filter_map(|&h| w.server(h)).collect();
     if up.len() < nodes.len() || nodes.iter().any(|&h| w.hosts[h].power != Power::Up) {
         return false;
@@ -92,15 +94,18 @@ pub fn is_stable(w: &World) -> bool {
 /// redis-cli would, the others replicate them in turn; configEpochs count from 1.
 pub fn write_nodes_conf(w: &mut World, masters: u32) {
     let plan = w.plan.clone();
-    let n = plan.nodes.len() as u32;
+    let forming = || plan.nodes.iter().enumerate().filter(|(_, node)| node.start.is_by_itself());
+    let n = forming().count() as u32;
     let masters = masters.clamp(1, n.max(1));
     let mut lines = Vec::new();
-    for (i, node) in plan.nodes.iter().enumerate() {
+    let mut hosts = Vec::new();
+    for (i, (at, node)) in forming().enumerate() {
         let i = i as u32;
+        hosts.push(HostId(at as u32));
         let mut rng = Rng::named(w.seed, &format!("{} node id", node.name));
         let name = NodeName::random(&mut rng);
         let id = w.names.node(name);
-        w.names.set_owner(id, HostId(i));
+        w.names.set_owner(id, hosts[i as usize]);
         let endpoint =
             w.names.endpoint(Endpoint { ip: Some(node.ip), port: node.conf.port, cport: node.cport() });
         let slots = if i < masters {
@@ -135,6 +140,6 @@ pub fn write_nodes_conf(w: &mut World, masters: u32) {
             current_epoch: u64::from(n),
             last_vote_epoch: 0,
         };
-        w.hosts[HostId(i)].disk.nodes_conf = Some(Arc::new(image));
+        w.hosts[hosts[i as usize]].disk.nodes_conf = Some(Arc::new(image));
     }
 }
