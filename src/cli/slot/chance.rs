@@ -147,8 +147,8 @@ mod tests {
         let even: Vec<u64> = (0..1000).map(|i| 90 + i % 21).collect();
         assert!(chi_square(&even, &[1.0; 1000]).unwrap().1 > 0.99);
         let mut uneven = even.clone();
-        uneven[3] += 200;
-        uneven[4] += 200;
+        uneven[3] += 500;
+        uneven[4] += 500;
         assert!(chi_square(&uneven, &[1.0; 1000]).unwrap().1 < 1e-6);
         assert_eq!(chi_square(&[], &[]), None);
         assert_eq!(chi_square(&[0, 0], &[1.0, 1.0]), None);
