@@ -1,26 +1,3 @@
 //! L6: the command line. One file per subcommand.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-
 pub mod slot;
-
-#[derive(Parser)]
-#[command(name = "slotscope", version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    Slot(slot::SlotArgs),
-}
-
-/// The program: arguments in, exit code out.
-pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Slot(args) => slot::run(&args),
-    }
-}

@@ -274,7 +274,7 @@ fn lookup(name: &str) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Bytes as Redis's C strings see them: up to the first NUL.
+/// Bytes as Redis's C strings see them: up to the first NUL. redis: config.c configSetCommand @7.0.15
 ///
 /// deviates: bytes that are not UTF-8 become the replacement character.
 fn c_string(bytes: &[u8]) -> String {

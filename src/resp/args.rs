@@ -5,7 +5,7 @@ use super::value::decimal_len;
 /// Length in bytes of a request as a RESP array of bulk strings (`*argc`, then `$len` and the bytes of
 /// each word). This is also what a command adds to the replication offset.
 ///
-/// redis: server.c replicationFeedSlaves, catAppendOnlyGenericCommand @7.0.15
+/// redis: replication.c replicationFeedSlaves, aof.c catAppendOnlyGenericCommand @7.0.15
 pub fn command_len<W: AsRef<[u8]>>(words: &[W]) -> usize {
     let bulk = |word: &W| {
         let len = word.as_ref().len();

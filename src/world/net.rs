@@ -12,7 +12,7 @@ use crate::base::{Dur, Quantiles, SimTime};
 use crate::redis::Message;
 use crate::trace::{ConnId, FactId, HostId};
 
-/// Linux's delayed acknowledgement. redis: none; linux: TCP_ATO_MIN, TCP_DELACK_MIN
+/// Linux's delayed acknowledgement. linux: TCP_ATO_MIN, TCP_DELACK_MIN
 const DELAYED_ACK: Dur = Dur::ms(40);
 /// Timers of the kernel fire on its tick (250 Hz), after the time asked for.
 const JIFFY_US: u64 = 4000;

@@ -8,10 +8,10 @@ use super::view::{ME, NO_ROW, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::trace::{CantFailover, ConnId, DenyReason, EpochCause, Fact, FactId, FailoverKind};
 
-/// Limits of a manual failover. redis: CLUSTER_MF_TIMEOUT, CLUSTER_MF_PAUSE_MULT
+/// Limits of a manual failover. redis: CLUSTER_MF_TIMEOUT, CLUSTER_MF_PAUSE_MULT @7.0.15
 const MF_TIMEOUT_MS: u64 = 5000;
 const MF_PAUSE_MULT: u64 = 2;
-/// The same reason is logged again after this. redis: CLUSTER_CANT_FAILOVER_RELOG_PERIOD
+/// The same reason is logged again after this. redis: CLUSTER_CANT_FAILOVER_RELOG_PERIOD @7.0.15
 const RELOG_PERIOD_S: u64 = 300;
 /// No reason is logged before the master has been FAIL for the node timeout and this.
 const NO_LOG_GRACE_MS: u64 = 5000;

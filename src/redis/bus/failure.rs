@@ -7,14 +7,14 @@ use super::view::{ME, RowIdx, flag};
 use super::{Bus, Host, todo};
 use crate::trace::{Fact, FailClearReason, Level, NodeId};
 
-/// A report older than this many node timeouts is dropped. redis: CLUSTER_FAIL_REPORT_VALIDITY_MULT
+/// A report older than this many node timeouts is dropped. redis: CLUSTER_FAIL_REPORT_VALIDITY_MULT @7.0.15
 const REPORT_VALIDITY_MULT: u64 = 2;
 /// A failed master whose slots nobody took is believed again after this many node timeouts.
-/// redis: CLUSTER_FAIL_UNDO_TIME_MULT
+/// redis: CLUSTER_FAIL_UNDO_TIME_MULT @7.0.15
 const FAIL_UNDO_TIME_MULT: u64 = 2;
-/// How long a restarted master refuses to be ok. redis: CLUSTER_WRITABLE_DELAY
+/// How long a restarted master refuses to be ok. redis: CLUSTER_WRITABLE_DELAY @7.0.15
 const WRITABLE_DELAY_MS: u64 = 2000;
-/// Bounds of the wait after a minority. redis: CLUSTER_MIN_REJOIN_DELAY, CLUSTER_MAX_REJOIN_DELAY
+/// Bounds of the wait after a minority. redis: CLUSTER_MIN_REJOIN_DELAY, CLUSTER_MAX_REJOIN_DELAY @7.0.15
 const REJOIN_DELAY_MS: std::ops::RangeInclusive<u64> = 500..=5000;
 
 impl Bus {

@@ -14,7 +14,7 @@ use super::view::{ME, NO_ROW, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::trace::{ConnId, Fact, Level, NodeId};
 
-/// How long FORGET keeps a node id from being learned again. redis: CLUSTER_BLACKLIST_TTL
+/// How long FORGET keeps a node id from being learned again. redis: CLUSTER_BLACKLIST_TTL @7.0.15
 pub const BLACKLIST_TTL_MS: u64 = 60_000;
 
 /// What a connection of the bus is to this node, packed into the tag it carries.

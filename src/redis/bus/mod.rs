@@ -69,19 +69,19 @@ pub struct BusConf {
 /// What the bus orders the server to do, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
-    /// Become (or stay) a replica of this address. redis: replicationSetMaster
+    /// Become (or stay) a replica of this address. redis: replicationSetMaster @7.0.15
     Follow {
         ip: std::net::Ipv4Addr,
         port: u16,
     },
-    /// Become a master. redis: replicationUnsetMaster
+    /// Become a master. redis: replicationUnsetMaster @7.0.15
     Lead,
-    /// Stop accepting writes for so many ms. redis: pauseClients(CLIENT_PAUSE_WRITE)
+    /// Stop accepting writes for so many ms. redis: pauseClients, CLIENT_PAUSE_WRITE @7.0.15
     PauseWrites {
         ms: u64,
     },
     Unpause,
-    /// Delete the keys of a slot that I lost. redis: delKeysInSlot
+    /// Delete the keys of a slot that I lost. redis: delKeysInSlot @7.0.15
     DeleteKeys {
         slot: u16,
     },
@@ -95,7 +95,7 @@ pub enum Order {
     },
 }
 
-/// Bits of work left for before_sleep. redis: CLUSTER_TODO_*
+/// Bits of work left for before_sleep. redis: CLUSTER_TODO_* @7.0.15
 pub mod todo {
     pub const HANDLE_FAILOVER: u8 = 1;
     pub const UPDATE_STATE: u8 = 2;

@@ -192,7 +192,7 @@ impl Bus {
         }
     }
 
-    /// redis: the manual-failover part of step 3
+    /// redis: the manual-failover part of step 3 of clusterProcessPacket @7.0.15
     fn take_paused_offset(&mut self, cx: &mut Cx<'_>, sender: RowIdx, p: &Packet) {
         if self.manual.end != 0
             && self.me().is(flag::SLAVE)

@@ -10,7 +10,7 @@ use super::{Bus, Host, Order, todo};
 use crate::slot::SlotSet;
 use crate::trace::{EpochCause, Fact, Level, NodeId};
 
-/// How long a master must be orphaned before a replica moves to it. redis: CLUSTER_SLAVE_MIGRATION_DELAY
+/// How long a master must be orphaned before a replica moves to it. redis: CLUSTER_SLAVE_MIGRATION_DELAY @7.0.15
 const MIGRATION_DELAY_MS: u64 = 5000;
 
 impl Bus {

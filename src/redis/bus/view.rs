@@ -274,7 +274,7 @@ impl Bus {
         })
     }
 
-    /// redis: createClusterNode + clusterAddNode
+    /// redis: createClusterNode, clusterAddNode @7.0.15
     pub(super) fn add_row(&mut self, id: NodeId, name: NodeName, flags: u16, now: u64) -> RowIdx {
         let row = Row {
             id,
@@ -343,7 +343,7 @@ impl Bus {
         self.free_rows.push(r);
     }
 
-    /// redis: clusterRenameNode
+    /// redis: clusterRenameNode @7.0.15
     pub(super) fn rename_row(&mut self, r: RowIdx, id: NodeId, name: NodeName) {
         let old = self.row(r).id;
         self.by_id[old.0 as usize] = NO_ROW;

@@ -261,7 +261,7 @@ impl Repl {
         }
     }
 
-    /// Sends every streaming replica what it misses. redis: handleClientsWithPendingWrites
+    /// Sends every streaming replica what it misses. redis: handleClientsWithPendingWrites @7.0.15
     pub fn flush(&mut self, cx: &mut Cx<'_>) {
         let offset = self.offset;
         for r in &mut self.replicas {

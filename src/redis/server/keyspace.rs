@@ -66,14 +66,14 @@ impl Keyspace {
     pub fn clear(&mut self) {
         *self = Keyspace::default();
     }
-    /// Keys in the slot. redis: countKeysInSlot
+    /// Keys in the slot. redis: countKeysInSlot @7.0.15
     pub fn count_in_slot(&self, slot: u16) -> u64 {
         self.slots.get(&slot).map_or(0, |k| k.len() as u64)
     }
     pub fn keys_in_slot(&self, slot: u16) -> impl Iterator<Item = &Vec<u8>> {
         self.slots.get(&slot).into_iter().flat_map(BTreeMap::keys)
     }
-    /// Removes all keys of the slot, returns how many. redis: delKeysInSlot
+    /// Removes all keys of the slot, returns how many. redis: delKeysInSlot @7.0.15
     pub fn clear_slot(&mut self, slot: u16) -> u64 {
         let n = self.slots.remove(&slot).map_or(0, |k| k.len() as u64);
         self.len -= n;

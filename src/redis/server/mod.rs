@@ -32,7 +32,7 @@ const INSTANT_LOAD: Dur = Dur::ms(5);
 /// How often a client blocked on a slow shutdown is looked at, and the like.
 const SHUTDOWN_GETACK: &[u8] = b"GETACK";
 
-/// One client connection. redis: client @7.0.15
+/// One client connection. redis: server.h client @7.0.15
 #[derive(Clone, Debug)]
 pub struct Client {
     pub peer: Addr,
@@ -66,7 +66,7 @@ pub struct Server {
     pub loading: bool,
     loaded_eof: bool,
     cron_loops: u64,
-    /// Cached clocks. redis: updateCachedTime
+    /// Cached clocks. redis: updateCachedTime @7.0.15
     mstime: u64,
     unixtime: u64,
     pub dirty: u64,
@@ -558,7 +558,7 @@ impl Server {
     }
 }
 
-/// Where a node's packets come from: its host's own address.
+/// Where a node's packets come from: its host's own address. redis: nodeIp2String @7.0.15
 ///
 /// deviates: Redis asks the socket; the model knows which host a node id belongs to.
 fn packet_peer(cx: &Cx<'_>, sender: crate::trace::NodeId) -> Ipv4Addr {

@@ -9,7 +9,7 @@ use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 
-/// redis: config.c configCommand @7.0.15
+/// redis: config.c configGetCommand, configSetCommand @7.0.15
 pub fn run(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     Some(match args[1].to_ascii_lowercase().as_slice() {
         b"get" if args.len() > 2 => {
