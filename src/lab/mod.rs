@@ -9,6 +9,7 @@
 //! Read first: [`mod@compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
 
 pub mod compare;
+pub mod oracle;
 pub mod recording;
 pub mod report;
 pub mod samples;

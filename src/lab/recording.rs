@@ -69,6 +69,8 @@ pub struct Params {
     pub validity_factor: Option<u64>,
     /// `repl-diskless-sync-delay`, seconds.
     pub diskless_delay: Option<u64>,
+    /// Clusters on which the trials took turns.
+    pub jobs: Option<u64>,
     /// S10: slots to move, keys in each, bytes of a value.
     pub slots: Option<u64>,
     pub keys_per_slot: Option<u64>,
@@ -395,6 +397,7 @@ struct RawParams {
     settle: Whole,
     validity_factor: Whole,
     diskless_delay: Whole,
+    jobs: Whole,
     slots: Whole,
     keys_per_slot: Whole,
     value_size: Whole,
@@ -413,6 +416,7 @@ impl From<RawParams> for Params {
             settle: r.settle.0,
             validity_factor: r.validity_factor.0,
             diskless_delay: r.diskless_delay.0,
+            jobs: r.jobs.0,
             slots: r.slots.0,
             keys_per_slot: r.keys_per_slot.0,
             value_size: r.value_size.0,

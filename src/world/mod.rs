@@ -245,6 +245,13 @@ impl World {
         id
     }
 
+    /// The client sends nothing more; answers under way still count.
+    pub fn stop_client(&mut self, host: HostId) {
+        if let Some(Program::Client(c)) = &mut self.hosts[host].program {
+            c.stop();
+        }
+    }
+
     // ---- the loop -------------------------------------------------------------------------------
 
     /// Dispatches the next event; false if there is none.

@@ -273,6 +273,11 @@ impl Network {
         }
         let jitter = (u64::from(c.rng.u32()) * JIFFY_US) >> 32;
         let d = &mut c.dirs[side];
+        if d.delayed_ack_at <= now {
+            // The last acknowledgement went out alone, after its delay: no quick exchange any more.
+            // linux: tcp_delack_timer_handler
+            d.interactive = false;
+        }
         d.last_received = now;
         d.delayed_ack_at = now + DELAYED_ACK + Dur(jitter);
     }
@@ -297,20 +302,13 @@ impl Network {
     /// end received. linux: tcp_event_data_sent
     pub fn piggyback(&mut self, id: ConnId, side: usize, now: SimTime, arrival: SimTime) {
         let d = &mut self.conn_mut(id).dirs[1 - side];
-        if d.delayed_ack_at == SimTime::MAX {
-            return;
-        }
-        if d.delayed_ack_at <= now {
-            // The delayed acknowledgement went out alone: no quick exchange any more.
-            d.interactive = now.since(d.last_received) < DELAYED_ACK;
-            d.delayed_ack_at = SimTime::MAX;
-            return;
-        }
         if now.since(d.last_received) < DELAYED_ACK {
             d.interactive = true;
         }
+        if d.delayed_ack_at > now && d.delayed_ack_at != SimTime::MAX {
+            d.acked_at = arrival;
+        }
         d.delayed_ack_at = SimTime::MAX;
-        d.acked_at = arrival;
     }
 
     /// Whether Nagle's algorithm holds a small segment of end `side` back now.

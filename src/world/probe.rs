@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::World;
-use super::host::Power;
+use super::host::{Power, Program};
 use crate::base::Id;
 use crate::base::Rng;
 use crate::redis::NodesImage;
 use crate::redis::bus::Bus;
 use crate::redis::bus::nodes_conf::NodeLine;
 use crate::redis::bus::view::flag;
+use crate::redis::client::Client;
 use crate::redis::registry::{Endpoint, NodeName};
 use crate::redis::repl::LinkState;
 use crate::redis::server::Server;
@@ -37,6 +38,12 @@ impl World {
         }
         let image = self.hosts.get(host)?.disk.nodes_conf.as_ref()?;
         image.nodes.iter().find(|n| n.flags & flag::MYSELF != 0).map(|n| n.id)
+    }
+    pub fn client(&self, host: HostId) -> Option<&Client> {
+        match &self.hosts.get(host)?.program {
+            Some(Program::Client(c)) => Some(c),
+            _ => None,
+        }
     }
     /// Nodes of the plan (not clients or tools).
     pub fn node_hosts(&self) -> impl Iterator<Item = HostId> + use<> {

@@ -58,6 +58,8 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub spec: ClientSpec,
+    /// Begins as soon as its process runs, not when the deployment is formed.
+    pub at_once: bool,
     pub writes: Vec<Write>,
     /// A prober's (time, answer) whenever the answer changed.
     pub changes: Vec<(NodeTime, Answer)>,
@@ -95,6 +97,7 @@ impl Client {
         }
         Client {
             spec,
+            at_once: false,
             writes: Vec::new(),
             changes: Vec::new(),
             conn: ConnId::NONE,
@@ -132,6 +135,10 @@ impl Client {
 
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
+            Input::Boot(_) if self.at_once => {
+                self.begin(cx);
+                self.send(cx);
+            }
             Input::Timer(Timer::Tick(SEND)) => {
                 if !self.running && self.began == NodeTime(0) {
                     self.begin(cx);
