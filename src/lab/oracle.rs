@@ -20,7 +20,7 @@ use crate::redis::{Addr, admin::Admin};
 use crate::slot::key_slot;
 use crate::trace::{Fact, HostId, Level};
 use crate::world::host::Program;
-use crate::world::plan::{Action, ClockSpec, Formation, NodeSpec, Place, Plan};
+use crate::world::plan::{Action, ClockSpec, Formation, NodeSpec, Place, Plan, Start};
 use crate::world::{World, probe};
 
 /// What a trial measured: metric to value, `None` if it was looked for and did not happen.
@@ -161,14 +161,14 @@ impl Setup {
                     ip: Ipv4Addr::new(127, 0, 1 + (i / 250) as u8, (i % 250) as u8),
                     conf: Arc::new(conf),
                     place: Place::default(),
-                    start: Some(Dur::ZERO),
+                    start: Start::At(Dur::ZERO),
                     disk: Default::default(),
                     clock: ClockSpec::default(),
                 }
             })
             .collect();
         if extra == 1 {
-            plan.nodes.last_mut().expect("just made").start = None;
+            plan.nodes.last_mut().expect("just made").start = Start::Never;
         }
         plan.formation =
             if together { Formation::None } else { Formation::RedisCli { replicas: self.replicas } };
@@ -257,7 +257,9 @@ impl<'a> Recorder<'a> {
         let mut at = Dur::ZERO;
         for n in &mut plan.nodes {
             at += Dur::us(1000 + u64::from(rng.below(2000)));
-            n.start = n.start.map(|_| at);
+            if n.start.is_by_itself() {
+                n.start = Start::At(at);
+            }
         }
         let w = World::new(Arc::new(plan), seed, Level::Headline);
         let nodes = w.node_hosts().collect();
