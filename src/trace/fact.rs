@@ -140,9 +140,11 @@ pub enum Fact {
     },
 
     // ---- start ---------------------------------------------------------------------------------
+    /// No nodes.conf: self invented its id.
     NodeConfigNew {
         node: NodeId,
     },
+    /// nodes.conf was read: self goes on under its old id.
     NodeConfigLoaded {
         node: NodeId,
     },
@@ -151,99 +153,123 @@ pub enum Fact {
         ms: u64,
         source: &'static str,
     },
+    /// Self holds keys of a slot that is not its own: it takes the slot, or imports it if another owns it.
     SlotsTaken {
         slot: u16,
         owned_by_other: bool,
     },
 
     // ---- links and membership ------------------------------------------------------------------
+    /// Self learned its own address from the socket of a MEET or a PONG.
     IpLearned {
         ip: Ipv4Addr,
     },
+    /// A node sends from another address than self knew.
     AddressUpdated {
         node: NodeId,
         ip: Ipv4Addr,
         port: u16,
     },
+    /// Self met an address: it gets a node under a random id until the answer.
     HandshakeStarted {
         node: NodeId,
         ip: Ipv4Addr,
         port: u16,
     },
+    /// The answer to a MEET brought the real id.
     Renamed {
         from: NodeId,
         to: NodeId,
     },
+    /// The node answered: the handshake is over.
     HandshakeDone {
         node: NodeId,
     },
+    /// The node at the met address is known already: the handshake is dropped.
     HandshakeKnown {
         node: NodeId,
     },
+    /// Nobody answered the handshake within the node timeout: it is dropped.
     HandshakeTimedOut {
         node: NodeId,
     },
+    /// A node that self did not know stood in another's gossip.
     NodeDiscovered {
         node: NodeId,
         from: NodeId,
     },
+    /// Self removed the node from its table.
     NodeForgotten {
         node: NodeId,
     },
+    /// Another node answers at this address: self drops the link and the address.
     WrongNode {
         node: NodeId,
         age_ms: u64,
         flags: u16,
     },
+    /// Self's link to the bus of the node is up.
     LinkConnected {
         node: NodeId,
         ip: Ipv4Addr,
         cport: u16,
     },
+    /// The bus port of the node refused the link.
     LinkRefused {
         node: NodeId,
         ip: Ipv4Addr,
         cport: u16,
     },
+    /// The node, or its kernel, closed self's link.
     LinkLost {
         node: NodeId,
     },
+    /// Self closed a link on which no answer came for half the node timeout.
     LinkDropped {
         node: NodeId,
     },
+    /// Another node opened a link to self.
     LinkAccepted {
         ip: Ipv4Addr,
         port: u16,
     },
+    /// The random choice of this second: the node heard of longest ago.
     Pinged {
         node: NodeId,
     },
+    /// A packet left; `kind` is its type on the bus, `len` its bytes.
     PacketSent {
         to: NodeId,
         kind: u16,
         len: u32,
     },
+    /// A packet was read.
     PacketReceived {
         from: NodeId,
         kind: u16,
         len: u32,
     },
+    /// The node announces another hostname.
     HostnameUpdated {
         node: NodeId,
         hostname: Arc<str>,
     },
 
     // ---- failure detection ---------------------------------------------------------------------
+    /// No answer for the node timeout: in self's view the node may have failed.
     Pfail {
         node: NodeId,
     },
+    /// It answered after all.
     PfailCleared {
         node: NodeId,
     },
+    /// The master `by` says that it cannot reach the node.
     Reported {
         by: NodeId,
         node: NodeId,
     },
+    /// The master `by` says that it reaches the node again.
     ReportedBack {
         by: NodeId,
         node: NodeId,
@@ -254,6 +280,7 @@ pub enum Fact {
         reports: u32,
         needed: u32,
     },
+    /// `from` says that a majority agreed: the node has failed.
     FailMessage {
         from: NodeId,
         node: NodeId,
@@ -261,61 +288,78 @@ pub enum Fact {
     FailMessageUnknown {
         node: NodeId,
     },
+    /// A failed node is reachable again, and nothing speaks against taking it back.
     FailCleared {
         node: NodeId,
         why: FailClearReason,
     },
+    /// In self's view the cluster can serve (ok) or cannot (fail).
     StateChanged {
         ok: bool,
     },
 
     // ---- failover ------------------------------------------------------------------------------
+    /// A replica whose master has failed will ask for votes after this delay.
     ElectionScheduled {
         delay_ms: i64,
         rank: u32,
         offset: i64,
     },
+    /// Another replica has more data: self's election is put off by this much.
     RankUpdated {
         rank: u32,
         added_ms: i64,
     },
+    /// Self asks every master for its vote in a new epoch.
     ElectionStarted {
         epoch: u64,
     },
+    /// Self, a master, votes.
     VoteGranted {
         to: NodeId,
         epoch: u64,
     },
+    /// Self, a master, does not vote.
     VoteDenied {
         to: NodeId,
         why: DenyReason,
     },
+    /// A vote arrived; `needed` is the majority.
     VoteReceived {
         from: NodeId,
         votes: u32,
         needed: u32,
     },
+    /// A majority voted for self.
     ElectionWon {
         kind: FailoverKind,
     },
+    /// Self's configEpoch changed.
     EpochSet {
         epoch: u64,
         cause: EpochCause,
     },
+    /// Self's master has failed and self does not take over; told once per reason and while it lasts.
     CantFailover {
         why: CantFailover,
     },
+    /// CLUSTER FAILOVER was accepted.
     ManualAccepted {
         forced: bool,
     },
+    /// CLUSTER FAILOVER TAKEOVER: self takes the slots without asking anybody.
     TakingOver,
+    /// Self's replica asked for a manual failover: clients are paused.
     ManualRequested {
         by: NodeId,
     },
+    /// The paused master said up to where its data goes.
     ManualOffset {
         offset: i64,
     },
+    /// Self has all of the paused master's data: it can ask for votes.
     ManualReady,
+    /// The manual failover was not over in time: it is given up.
     ManualTimedOut,
 
     // ---- slots and roles -----------------------------------------------------------------------
@@ -323,19 +367,24 @@ pub enum Fact {
     Promoted {
         from: NodeId,
     },
+    /// Self follows another master, which took the slots of its old one.
     Reconfigured {
         master: NodeId,
     },
+    /// Self's master turned out to be a replica itself: self follows that one's master.
     SubReplica {
         master: NodeId,
     },
+    /// Self leaves its master for one that has no replica left.
     MigratingTo {
         master: NodeId,
     },
+    /// Self told the node that its view of `about` is old.
     UpdateSent {
         to: NodeId,
         about: NodeId,
     },
+    /// Self was told about its own slots: ignored.
     UpdateAboutMyself,
     /// In self's table the slots now belong to this node.
     SlotsMoved {
@@ -343,109 +392,149 @@ pub enum Fact {
         from: NodeId,
         count: u16,
     },
+    /// A node changed its role in self's view.
     RoleSeen {
         node: NodeId,
         master: bool,
     },
+    /// Self deleted keys of slots that it no longer owns.
     DirtySlotsDeleted {
         keys: u32,
     },
 
     // ---- replication ---------------------------------------------------------------------------
+    /// The replication link to the master is gone.
     MasterLinkLost,
+    /// Self keeps the state of the lost link, to go on from there.
     MasterCached,
+    /// Self is about to connect to its master.
     ConnectingToMaster {
         ip: Ipv4Addr,
         port: u16,
         again: bool,
     },
+    /// The connection to the master is being opened.
     SyncStarted,
+    /// The connection to the master is up.
     SyncConnected,
+    /// The connection to the master could not be opened.
     SyncConnectFailed {
         error: &'static str,
     },
+    /// The master answered the first PING.
     MasterPonged,
+    /// The master answered the first PING with an error.
     MasterPingError {
         error: Arc<str>,
     },
+    /// Self asks to go on from this offset of this history.
     PsyncTry {
         replid: [u8; 20],
         offset: i64,
     },
+    /// Self has no history to go on from.
     PsyncNoCache,
+    /// The master sends all data.
     FullResync {
         replid: [u8; 20],
         offset: i64,
     },
+    /// The master sends what self missed.
     PartialResync {
         new_replid: Option<[u8; 20]>,
     },
+    /// The master refused to synchronise.
     MasterRefused {
         error: Arc<str>,
     },
+    /// The transfer of the data begins.
     SyncTransfer {
         eof: bool,
         bytes: u64,
     },
+    /// Self drops its old data.
     SyncFlushing,
+    /// Self loads the data received.
     SyncLoading,
+    /// Self has the master's data and follows its stream.
     SyncDone,
     MasterTimedOut,
     SyncTimedOut,
     ReplicaAsks {
         addr: Arc<str>,
     },
+    /// Self, a master, continues the stream of a replica.
     ReplicaPartial {
         addr: Arc<str>,
         bytes: i64,
         offset: i64,
     },
+    /// Self cannot continue the stream of a replica: it needs all data.
     ReplicaFull {
         addr: Arc<str>,
         why: Arc<str>,
     },
+    /// The transfer starts a little later, for other replicas to join.
     ReplicaDelayed,
+    /// The replica waits for the end of a save that runs.
     ReplicaWaits,
+    /// Self begins to keep a backlog.
     BacklogCreated {
         replid: [u8; 20],
     },
+    /// No replica for so long: the backlog is freed.
     BacklogFreed {
         secs: u64,
     },
+    /// A child was forked to write the data for replicas.
     BgsaveStarted {
         sockets: bool,
     },
+    /// The child is done.
     BgsaveDone {
         sockets: bool,
     },
+    /// The replica has all data and follows the stream.
     ReplicaSynced {
         addr: Arc<str>,
     },
+    /// The connection of a replica is gone.
     ReplicaLost {
         addr: Arc<str>,
     },
+    /// A replica was silent too long and is disconnected.
     ReplicaTimedOut {
         addr: Arc<str>,
         full: bool,
     },
+    /// Self was promoted: its history goes on under a new id.
     SecondaryReplid {
         old: [u8; 20],
         offset: i64,
         new: [u8; 20],
     },
+    /// The state kept of a lost link is of no use any more.
     CachedMasterDropped,
+    /// Self, a master before, remembers its own history to follow another with it.
     CachedMasterMade,
 
     // ---- shutdown and saving -------------------------------------------------------------------
+    /// The process was asked to end.
     ShutdownRequested,
+    /// It waits for replicas that lack data.
     ShutdownWaiting,
+    /// How many replicas have all data at the end.
     ShutdownReplicas {
         in_sync: u32,
         of: u32,
     },
+    /// The last dump is being written.
     SavingFinal,
+    /// A dump was written.
     Saved,
+    /// The process ends.
     ByeBye,
+    /// A save point is reached.
     SaveTriggered {
         changes: u64,
         secs: u64,
@@ -457,6 +546,7 @@ pub enum Fact {
         by: HostId,
         slot: u16,
     },
+    /// A write of a client that a node refuses, the first after others were accepted.
     WriteRefused {
         by: HostId,
         slot: u16,

@@ -132,7 +132,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             syn::Type::Path(t) => t.path.segments.last().map(|s| s.ident.to_string()),
             _ => None,
         };
-        self.within(name.unwrap_or_else(|| "_".into()), |w| visit::visit_item_impl(w, item));
+        let name = name.unwrap_or_else(|| "_".into());
+        self.add(&name, &item.attrs, item.span());
+        self.within(name, |w| visit::visit_item_impl(w, item));
     }
 }
 
@@ -148,6 +150,7 @@ fn items_have_paths_docs_and_lines() {
         [
             ("", "File.", 1),
             ("a", "One.\nTwo.", 3),
+            ("B", "", 6),
             ("B::c", "C.", 7),
             ("E", "", 10),
             ("E::V", "v", 10),
