@@ -1,3 +1,5 @@
 //! The integration tests, in one binary: one module per subject.
 
+mod commands;
+mod support;
 mod tidy;

@@ -156,6 +156,8 @@ pub enum Effect {
 pub enum DiskWrite {
     NodesConf(Arc<NodesImage>),
     Rdb(Option<Arc<Rdb>>),
+    /// CONFIG REWRITE.
+    Conf(Arc<crate::params::Config>),
 }
 
 /// A dump file: data and, if a replication history was held, its identity.
@@ -176,6 +178,8 @@ pub type ReplId = [u8; 20];
 pub struct Disk {
     pub nodes_conf: Option<Arc<NodesImage>>,
     pub rdb: Option<Arc<Rdb>>,
+    /// What CONFIG REWRITE left; else the configuration of the plan counts.
+    pub conf: Option<Arc<crate::params::Config>>,
 }
 
 /// What a program may use while it handles an input.

@@ -425,6 +425,7 @@ impl World {
                     match write {
                         crate::redis::DiskWrite::NodesConf(image) => disk.nodes_conf = Some(image),
                         crate::redis::DiskWrite::Rdb(rdb) => disk.rdb = rdb,
+                        crate::redis::DiskWrite::Conf(conf) => disk.conf = Some(conf),
                     }
                 }
                 Effect::Busy(_) => {}
@@ -538,7 +539,8 @@ impl World {
             Some(program) => program.handle(&mut cx, Input::Boot(Disk::default())),
             None => {
                 let spec = &plan.nodes[host.index()];
-                let server = Server::boot(&mut cx, spec.conf.clone(), &h.disk, h.pid);
+                let conf = h.disk.conf.as_ref().unwrap_or(&spec.conf).clone();
+                let server = Server::boot(&mut cx, conf, &h.disk, h.pid);
                 let bus = server.cluster_enabled;
                 h.program = Some(Program::Server(Box::new(server)));
                 let (addr, cport) = (spec.addr(), spec.cport());
@@ -760,6 +762,18 @@ impl World {
             }
         }
         out
+    }
+
+    /// Asks a node as an operator on its own machine does, now; `None` if the answer is not there at
+    /// once: the process does not run or stands still, or holds the answer back. It then comes in
+    /// [`World::replies`].
+    pub fn ask(&mut self, host: HostId, words: &[&str]) -> Option<crate::resp::Value> {
+        if !self.hosts.get(host)?.is_reading(self.now) {
+            return None;
+        }
+        let before = self.replies.len();
+        self.operate(host, words);
+        self.replies.get(before..)?.last().map(|(_, _, _, value)| value.clone())
     }
 
     /// An operator on the node's own machine sends a command.

@@ -25,25 +25,6 @@ fn every_mod_rs_opens_with_what_it_is() {
     no_mistakes("A mod.rs opens with `//! ` and what the module is:", &mistakes);
 }
 
-#[test]
-fn every_file_of_tests_is_built() {
-    let (main, package) = (read("tests/main.rs"), read("Cargo.toml"));
-    let mut mistakes = Vec::new();
-    for path in files_ending("tests", ".rs") {
-        let inside = path.trim_start_matches("tests/");
-        let name = match inside.split_once('/') {
-            None => inside.trim_end_matches(".rs"),
-            Some((folder, "mod.rs")) => folder,
-            Some(_) => continue,
-        };
-        let declared = main.lines().any(|line| line == format!("mod {name};"));
-        if name != "main" && !declared && !package.contains(&format!("path = \"{path}\"")) {
-            mistakes.push(format!("{path}: add `mod {name};` to tests/main.rs"));
-        }
-    }
-    no_mistakes("These tests would never run:", &mistakes);
-}
-
 /// Words that mean something only where the code was written, each with the reason. They are cut in
 /// two here, so that this list does not find itself.
 const WORKPLACE: &[(&str, &str, &str)] = &[

@@ -138,7 +138,10 @@ impl Bus {
         if old.is_some() && old != conn {
             cx.close(old);
         }
-        self.row_mut(r).inbound = conn;
+        let now = cx.now.ms();
+        let row = self.row_mut(r);
+        row.inbound = conn;
+        row.inbound_ctime = now;
         cx.tag(conn, LinkTag::In(r).pack());
     }
 
@@ -198,7 +201,7 @@ impl Bus {
 
     // ---- membership -----------------------------------------------------------------------------
 
-    /// CLUSTER MEET: false if the address cannot be one. Silently fine if such a handshake runs.
+    /// CLUSTER MEET after its checks. Nothing happens if such a handshake runs.
     /// redis: clusterStartHandshake @7.0.15
     pub fn start_handshake(&mut self, cx: &mut Cx<'_>, ip: Ipv4Addr, port: u16, cport: u16) {
         let endpoint = cx.names.endpoint(Endpoint { ip: Some(ip), port, cport });

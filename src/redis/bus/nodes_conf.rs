@@ -12,6 +12,9 @@ use super::{Bus, BusConf};
 use crate::slot::SlotSet;
 use crate::trace::{Fact, NodeId};
 
+/// Slots on their way, each with the node at the other end.
+pub type OpenList = Vec<(u16, NodeId)>;
+
 /// One node line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeLine {
@@ -32,8 +35,8 @@ pub struct NodeLine {
 pub struct NodesImage {
     pub nodes: Vec<NodeLine>,
     /// (slot, node) on the myself line: `[slot->-node]` and `[slot-<-node]`.
-    pub migrating: Vec<(u16, NodeId)>,
-    pub importing: Vec<(u16, NodeId)>,
+    pub migrating: OpenList,
+    pub importing: OpenList,
     pub current_epoch: u64,
     pub last_vote_epoch: u64,
 }
@@ -92,7 +95,8 @@ impl NodeLine {
                 .map(|&(s, n)| (s, format!(" [{s}->-{}]", names.node_name(n))))
                 .chain(importing.iter().map(|&(s, n)| (s, format!(" [{s}-<-{}]", names.node_name(n)))))
                 .collect();
-            items.sort();
+            // A slot that is marked both ways is shown as migrating.
+            items.sort_by_key(|(s, _)| *s);
             items.dedup_by_key(|(s, _)| *s);
             items.iter().for_each(|(_, t)| out.push_str(t));
         }
@@ -124,13 +128,22 @@ impl Bus {
 
     /// All nodes whose flags do not meet `without`, in table order.
     pub fn image(&self, without: u16) -> NodesImage {
+        let (migrating, importing) = self.open_slots();
         NodesImage {
             nodes: self.in_order().filter(|r| !r.is(without)).map(|r| self.line(r)).collect(),
-            migrating: self.migrating_to.iter().map(|(&s, &n)| (s, n)).collect(),
-            importing: self.importing_from.iter().map(|(&s, &n)| (s, n)).collect(),
+            migrating,
+            importing,
             current_epoch: self.current_epoch,
             last_vote_epoch: self.last_vote_epoch,
         }
+    }
+
+    /// Slots that migrate to a node, and slots that are imported from one; ascending.
+    pub fn open_slots(&self) -> (OpenList, OpenList) {
+        let list = |open: &std::collections::BTreeMap<u16, NodeId>| {
+            open.iter().map(|(&slot, &node)| (slot, node)).collect()
+        };
+        (list(&self.migrating_to), list(&self.importing_from))
     }
 
     /// redis: clusterSaveConfig @7.0.15

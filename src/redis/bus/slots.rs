@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Cx;
 use super::super::registry::ClaimId;
 use super::packet::{Body, Packet, kind};
+use super::ping::Pongs;
 use super::view::{ME, NO_ROW, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::slot::SlotSet;
@@ -12,6 +13,9 @@ use crate::trace::{EpochCause, Fact, Level, NodeId};
 
 /// How long a master must be orphaned before a replica moves to it. redis: CLUSTER_SLAVE_MIGRATION_DELAY @7.0.15
 const MIGRATION_DELAY_MS: u64 = 5000;
+/// Exit code of a process that a failed assertion ended, as a shell shows it: SIGSEGV, with which Redis
+/// ends itself after its crash report.
+const ABORTED: i32 = 139;
 
 impl Bus {
     // ---- ownership ------------------------------------------------------------------------------
@@ -60,6 +64,32 @@ impl Bus {
         let row = self.row_mut(r);
         row.slots = id;
         row.numslots = n;
+    }
+
+    /// CLUSTER SETSLOT NODE after its checks. A slot that I was importing gets me a new epoch, so that
+    /// others believe it; giving away my last slot makes me a replica of whoever has it now.
+    ///
+    /// redis: clusterCommand SETSLOT NODE @7.0.15
+    pub fn assign_slot(&mut self, cx: &mut Cx<'_>, host: &Host, slot: u16, to: RowIdx, has_keys: bool) {
+        let was_mine = self.owners.get(slot) == Some(self.me().id);
+        if !has_keys {
+            self.migrating_to.remove(&slot);
+        }
+        self.rebind(cx, &SlotSet::from_range(slot..=slot), Some(to));
+        if was_mine && to != ME && self.me().numslots == 0 && self.conf.allow_replica_migration {
+            let master = self.row(to).id;
+            cx.emit(Fact::Reconfigured { master });
+            self.set_my_master(cx, to);
+            self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
+        }
+        if to == ME && self.importing_from.contains_key(&slot) {
+            if self.bump_epoch(cx) {
+                let epoch = self.me().config_epoch;
+                cx.emit(Fact::EpochSet { epoch, cause: EpochCause::Import { slot } });
+            }
+            self.importing_from.remove(&slot);
+            self.broadcast_pong(cx, host, Pongs::All);
+        }
     }
 
     /// redis: clusterDelNodeSlots @7.0.15
@@ -286,11 +316,16 @@ impl Bus {
         self.set_flags(master, flag::MIGRATE_TO, 0);
     }
 
-    /// Makes me a replica of the node.
+    /// Makes me a replica of the node. False if that ends the process: Redis asserts that a replica has
+    /// no slots, and CLUSTER ADDSLOTS can give it some.
     ///
     /// redis: clusterSetMaster @7.0.15
-    pub fn set_my_master(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
-        assert!(r != ME && self.me().numslots == 0, "a replica has no slots and another master");
+    pub fn set_my_master(&mut self, cx: &mut Cx<'_>, r: RowIdx) -> bool {
+        assert!(r != ME, "nobody replicates itself");
+        if self.me().numslots > 0 {
+            self.orders.push(Order::Exit { code: ABORTED });
+            return false;
+        }
         if self.me().is_master() {
             self.set_flags(ME, flag::SLAVE, flag::MASTER | flag::MIGRATE_TO);
             self.close_all_slots();
@@ -303,6 +338,7 @@ impl Bus {
             self.orders.push(Order::Follow { ip, port: e.port });
         }
         self.reset_manual_failover();
+        true
     }
 
     /// redis: clusterCloseAllSlots @7.0.15

@@ -63,6 +63,8 @@ pub struct Row {
     pub config_epoch: u64,
     pub ctime: u64,
     pub link_ctime: u64,
+    /// When its link to me was recognised, ms.
+    pub inbound_ctime: u64,
     pub fail_time: u64,
     pub voted_time: u64,
     pub repl_offset: i64,
@@ -292,6 +294,7 @@ impl Bus {
             config_epoch: 0,
             ctime: now,
             link_ctime: 0,
+            inbound_ctime: 0,
             fail_time: 0,
             voted_time: 0,
             repl_offset: 0,

@@ -18,6 +18,8 @@ pub struct Child {
     /// The dataset as it was at the fork.
     pub data: Arc<Keyspace>,
     pub bytes: u64,
+    /// When it was forked, unix seconds.
+    pub since: u64,
 }
 
 /// How long the main thread stands still for a fork of so many bytes of data.
@@ -153,7 +155,9 @@ impl Repl {
         let sockets = conf.repl_diskless_sync;
         cx.emit(Fact::BgsaveStarted { sockets });
         let bytes = data.bytes();
-        cx.out.push(crate::redis::Effect::Busy(fork_time(bytes)));
+        self.last_fork = fork_time(bytes);
+        self.forks += 1;
+        cx.out.push(crate::redis::Effect::Busy(self.last_fork));
         let text = full_text(&self.replid, self.offset);
         let next = self.offset + 1;
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveStart) {
@@ -162,7 +166,7 @@ impl Repl {
             cx.send(r.conn, Message::Reply(Value::status(text.clone())));
         }
         self.selected_db = false;
-        self.child = Some(Child { sockets, data: data.clone(), bytes });
+        self.child = Some(Child { sockets, data: data.clone(), bytes, since: cx.now.unix() });
         cx.arm(Timer::ChildDone, dump_time(bytes));
     }
 
@@ -173,6 +177,7 @@ impl Repl {
         let Some(child) = self.child.take() else { return };
         cx.emit(Fact::BgsaveDone { sockets: child.sockets });
         let now = cx.now.unix();
+        self.last_dump_s = Some(now.saturating_sub(child.since));
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveEnd) {
             r.state = ReplicaState::Online { streaming: !child.sockets };
             r.ack_time = now;

@@ -107,6 +107,10 @@ pub struct Repl {
     pub cron_loops: u64,
     /// A child writes the dataset for replicas.
     pub child: Option<master::Child>,
+    /// Forks so far, how long the last one took, and how many seconds the last child ran.
+    pub forks: u64,
+    pub last_fork: crate::base::Dur,
+    pub last_dump_s: Option<u64>,
     pub sync_full: u64,
     pub sync_partial_ok: u64,
     pub sync_partial_err: u64,
@@ -144,6 +148,9 @@ impl Repl {
             no_replicas_since: cx.now.unix(),
             cron_loops: 0,
             child: None,
+            forks: 0,
+            last_fork: crate::base::Dur::ZERO,
+            last_dump_s: None,
             sync_full: 0,
             sync_partial_ok: 0,
             sync_partial_err: 0,

@@ -6,12 +6,15 @@
 pub mod command;
 pub mod commands;
 pub mod keyspace;
+pub mod stats;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use self::command::Found;
 use self::keyspace::Keyspace;
+use self::stats::Stats;
 use super::bus::links::LinkTag;
 use super::bus::{Bus, BusConf, Host, Order};
 use super::repl::replica::{Apply, MASTER_TAG};
@@ -20,7 +23,7 @@ use super::repl::{History, LinkState, Repl, ReplicaState, master};
 use super::{Addr, Cx, Disk, DiskWrite, Effect, Input, Message, Rdb, Timer};
 use crate::base::Dur;
 use crate::params::Config;
-use crate::resp::Value;
+use crate::resp::{Protocol, Value};
 use crate::trace::{ConnId, Fact, HostId};
 
 /// The tag of client connections.
@@ -35,7 +38,19 @@ const SHUTDOWN_GETACK: &[u8] = b"GETACK";
 /// One client connection. redis: server.h client @7.0.15
 #[derive(Clone, Debug)]
 pub struct Client {
+    /// Counts from 1 in each life of the process.
+    pub id: u64,
     pub peer: Addr,
+    /// What CLIENT SETNAME gave, or empty.
+    pub name: String,
+    /// What HELLO chose: how replies are to be encoded.
+    pub protocol: Protocol,
+    /// unix seconds
+    pub since: u64,
+    pub last_io: u64,
+    /// Its latest command, unless unknown.
+    pub last_command: Option<Found>,
+    pub no_evict: bool,
     pub readonly: bool,
     pub asking: bool,
     /// What REPLCONF announced.
@@ -48,6 +63,8 @@ pub struct Client {
 struct Shutdown {
     deadline_ms: u64,
     save: bool,
+    /// Clients that asked for it: answered only if it is aborted.
+    waiting: Vec<ConnId>,
 }
 
 /// A running redis-server process.
@@ -75,10 +92,11 @@ pub struct Server {
     pub paused_until: u64,
     postponed: Vec<(ConnId, Command)>,
     shutdown: Option<Shutdown>,
-    /// Commands processed, and by whom the first write after a refusal came: for the headline trace.
-    pub commands_processed: u64,
-    pub keyspace_hits: u64,
-    pub keyspace_misses: u64,
+    pub stats: Stats,
+    next_client: u64,
+    /// Keys that the last load from disk found.
+    pub keys_loaded: u64,
+    /// By whom the first write after a refusal came: for the headline trace.
     write_state: BTreeMap<ConnId, bool>,
     /// A client waits for DEBUG SLEEP and the like.
     pub cluster_enabled: bool,
@@ -112,9 +130,9 @@ impl Server {
             paused_until: 0,
             postponed: Vec::new(),
             shutdown: None,
-            commands_processed: 0,
-            keyspace_hits: 0,
-            keyspace_misses: 0,
+            stats: Stats::default(),
+            next_client: 1,
+            keys_loaded: 0,
             write_state: BTreeMap::new(),
             cluster_enabled: conf.cluster_enabled,
             good_replicas: 0,
@@ -143,6 +161,7 @@ impl Server {
     fn load(&mut self, cx: &mut Cx<'_>, disk: &Disk) {
         let Some(rdb) = &disk.rdb else { return };
         self.db = rdb.data.clone();
+        self.keys_loaded = self.db.len();
         let time = master::load_time(rdb.data.bytes());
         cx.out.push(Effect::Busy(time));
         cx.emit(Fact::Loaded { keys: self.db.len(), ms: time.as_ms(), source: "RDB" });
@@ -313,7 +332,7 @@ impl Server {
                 _ => self.repl.connect_failed(cx, error),
             },
             Input::Closed { conn, tag } => self.closed(cx, conn, tag),
-            Input::Terminate => self.begin_shutdown(cx, !self.conf.save.is_empty()),
+            Input::Terminate => self.begin_shutdown(cx, !self.conf.save.is_empty(), false, None),
         }
     }
 
@@ -324,7 +343,23 @@ impl Server {
             return;
         }
         cx.tag(conn, CLIENT_TAG);
-        let client = Client { peer, readonly: false, asking: false, listening_port: 0, eof_capable: false };
+        let now = cx.now.unix();
+        let client = Client {
+            id: self.next_client,
+            peer,
+            name: String::new(),
+            protocol: Protocol::Resp2,
+            since: now,
+            last_io: now,
+            last_command: None,
+            no_evict: false,
+            readonly: false,
+            asking: false,
+            listening_port: 0,
+            eof_capable: false,
+        };
+        self.next_client += 1;
+        self.stats.connections += 1;
         self.clients.insert(conn, client);
     }
 
@@ -351,6 +386,7 @@ impl Server {
                 }
             }
             Apply::Load { data, bytes, eof } => {
+                self.keys_loaded = data.len();
                 self.db = data;
                 self.loaded_eof = eof;
                 let time = master::load_time(bytes);
@@ -382,6 +418,9 @@ impl Server {
             self.clients.remove(&conn);
             self.write_state.remove(&conn);
             self.postponed.retain(|(c, _)| *c != conn);
+            if let Some(s) = &mut self.shutdown {
+                s.waiting.retain(|&c| c != conn);
+            }
             self.repl.replica_gone(cx, conn);
         }
     }
@@ -449,6 +488,7 @@ impl Server {
     /// Writes the dump file. redis: rdbSave @7.0.15
     pub fn save(&mut self, cx: &mut Cx<'_>) {
         self.dirty = 0;
+        self.stats.rdb_saves += 1;
         self.last_save = cx.now.unix();
         let history = match (self.repl.is_replica(), self.repl.backlog.is_some()) {
             (true, _) if self.repl.state == LinkState::Connected => {
@@ -465,23 +505,47 @@ impl Server {
 
     // ---- shutdown -------------------------------------------------------------------------------
 
-    /// SHUTDOWN and SIGTERM: a master first waits for its replicas.
+    /// SHUTDOWN and SIGTERM: a master first waits for its replicas, unless it is to go `now`.
     ///
     /// redis: prepareForShutdown @7.0.15
-    pub fn begin_shutdown(&mut self, cx: &mut Cx<'_>, save: bool) {
-        if self.shutdown.is_some() {
+    pub fn begin_shutdown(&mut self, cx: &mut Cx<'_>, save: bool, now: bool, client: Option<ConnId>) {
+        if let Some(s) = &mut self.shutdown {
+            s.waiting.extend(client);
             return;
         }
         cx.emit(Fact::ShutdownRequested);
         let timeout = u64::from(self.conf.shutdown_timeout) * 1000;
-        if timeout > 0 && !self.repl.is_replica() && !self.replicas_in_sync() {
-            self.shutdown = Some(Shutdown { deadline_ms: cx.now.ms() + timeout, save });
+        if timeout > 0 && !now && !self.repl.is_replica() && !self.replicas_in_sync() {
+            let deadline_ms = cx.now.ms() + timeout;
+            self.shutdown = Some(Shutdown { deadline_ms, save, waiting: client.into_iter().collect() });
             self.paused_until = u64::MAX;
             cx.emit(Fact::ShutdownWaiting);
             self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
             return;
         }
         self.finish_shutdown(cx, save);
+    }
+
+    /// SHUTDOWN ABORT: false if none runs.
+    ///
+    /// redis: abortShutdown @7.0.15
+    pub fn abort_shutdown(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(s) = self.shutdown.take() else { return false };
+        for conn in s.waiting {
+            cx.send(conn, Message::Reply(Value::error("ERR Errors trying to SHUTDOWN. Check logs.")));
+        }
+        self.unpause(cx);
+        true
+    }
+
+    /// How long an announced shutdown still waits, in ms.
+    pub fn shutdown_in(&self, now_ms: u64) -> Option<u64> {
+        self.shutdown.as_ref().map(|s| s.deadline_ms.saturating_sub(now_ms))
+    }
+
+    /// Clients that wait for something other than the end of a pause.
+    pub fn blocked_clients(&self) -> usize {
+        self.shutdown.as_ref().map_or(0, |s| s.waiting.len())
     }
 
     fn replicas_in_sync(&self) -> bool {

@@ -1,18 +1,22 @@
 //! Connection, time, shutdown and debugging.
 
 use super::super::Server;
-use super::super::command::{Caller, Reply};
+use super::super::command::{Caller, Reply, clip};
+use super::{NOT_AN_INTEGER, SYNTAX, integer, refuse, shown};
 use crate::base::Dur;
 use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, Effect};
 use crate::resp::Value;
 use crate::trace::Fact;
 
+/// DEBUG SLEEP of more than a year is a year.
+const LONGEST_SLEEP: Dur = Dur::secs(365 * 86_400);
+
 pub fn ping(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     Some(match args.len() {
         1 => Value::status("PONG"),
         2 => Value::bulk(&args[1]),
-        _ => Value::error("ERR wrong number of arguments for 'ping' command"),
+        _ => return refuse("wrong number of arguments for 'ping' command"),
     })
 }
 
@@ -21,9 +25,6 @@ pub fn echo(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply 
 }
 
 pub fn asking(s: &mut Server, _: &mut Cx<'_>, caller: Caller, _: &Command) -> Reply {
-    if !s.cluster_enabled {
-        return Some(Value::error("ERR This instance has cluster support disabled"));
-    }
     if let Some(c) = s.clients.get_mut(&caller.conn) {
         c.asking = true;
     }
@@ -39,9 +40,6 @@ pub fn readwrite(s: &mut Server, _: &mut Cx<'_>, caller: Caller, _: &Command) ->
 }
 
 fn set_readonly(s: &mut Server, caller: Caller, on: bool) -> Reply {
-    if !s.cluster_enabled {
-        return Some(Value::error("ERR This instance has cluster support disabled"));
-    }
     if let Some(c) = s.clients.get_mut(&caller.conn) {
         c.readonly = on;
     }
@@ -49,14 +47,12 @@ fn set_readonly(s: &mut Server, caller: Caller, on: bool) -> Reply {
 }
 
 pub fn select(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let index: Option<i64> = std::str::from_utf8(&args[1]).ok().and_then(|t| t.parse().ok());
-    Some(match index {
-        None => Value::error("ERR value is not an integer or out of range"),
-        Some(0) => Value::ok(),
-        Some(_) if s.cluster_enabled => Value::error("ERR SELECT is not allowed in cluster mode"),
-        Some(1..=15) => Value::ok(),
-        Some(_) => Value::error("ERR DB index is out of range"),
-    })
+    match integer(&args[1]).and_then(|n| i32::try_from(n).ok()) {
+        None => refuse(NOT_AN_INTEGER),
+        Some(db) if s.cluster_enabled && db != 0 => refuse("SELECT is not allowed in cluster mode"),
+        Some(db) if (0..s.conf.databases as i32).contains(&db) => Some(Value::ok()),
+        Some(_) => refuse("DB index is out of range"),
+    }
 }
 
 pub fn time(_: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
@@ -75,43 +71,47 @@ pub fn save(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     Some(Value::ok())
 }
 
+/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]
+///
 /// redis: shutdownCommand @7.0.15
-pub fn shutdown(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let mut save = !s.conf.save.is_empty();
-    let (mut want_save, mut want_nosave) = (false, false);
-    for a in args.iter().skip(1) {
-        match a.to_ascii_lowercase().as_slice() {
-            b"save" => want_save = true,
-            b"nosave" => want_nosave = true,
-            b"now" | b"force" => {}
-            b"abort" => return Some(Value::error("ERR No shutdown in progress.")),
-            _ => return Some(Value::error("ERR syntax error")),
-        }
+/// deviates: FORCE changes nothing, because saving never fails.
+pub fn shutdown(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let (mut save, mut nosave, mut now, mut force, mut abort) = (false, false, false, false, false);
+    for word in &args[1..] {
+        let flag = match word.to_ascii_lowercase().as_slice() {
+            b"save" => &mut save,
+            b"nosave" => &mut nosave,
+            b"now" => &mut now,
+            b"force" => &mut force,
+            b"abort" => &mut abort,
+            _ => return refuse(SYNTAX),
+        };
+        *flag = true;
     }
-    if want_save && want_nosave {
-        return Some(Value::error("ERR syntax error"));
+    if (abort && (save || nosave || now || force)) || (save && nosave) {
+        return refuse(SYNTAX);
     }
-    save = (save || want_save) && !want_nosave;
-    s.begin_shutdown(cx, save);
+    if abort {
+        let aborted = s.abort_shutdown(cx);
+        return if aborted { Some(Value::ok()) } else { refuse("No shutdown in progress.") };
+    }
+    let save = (save || !s.conf.save.is_empty()) && !nosave;
+    s.begin_shutdown(cx, save, now, Some(caller.conn));
     None
 }
 
-/// DEBUG SLEEP blocks the whole process. redis: debugCommand @7.0.15
+/// DEBUG SLEEP seconds: the whole process stands still.
+///
+/// redis: debugCommand @7.0.15
 pub fn debug(_: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let sub = args[1].to_ascii_lowercase();
-    match (sub.as_slice(), args.get(2)) {
-        (b"sleep", Some(secs)) => {
-            let text = String::from_utf8_lossy(secs);
-            let time = Dur::parse(&format!("{text}s")).unwrap_or(Dur::ZERO);
-            cx.emit(Fact::Busy { what: "DEBUG SLEEP", time });
-            cx.out.push(Effect::Busy(time));
-            Some(Value::ok())
-        }
-        _ => {
-            let shown = String::from_utf8_lossy(&args[1]).into_owned();
-            Some(Value::error(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{shown}'. Try DEBUG HELP."
-            )))
-        }
+    if !args[1].eq_ignore_ascii_case(b"sleep") || args.len() != 3 {
+        return refuse(format!(
+            "unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+            clip(&args[1], 128)
+        ));
     }
+    let time = Dur::parse(&format!("{}s", shown(&args[2]))).unwrap_or(Dur::ZERO).min(LONGEST_SLEEP);
+    cx.emit(Fact::Busy { what: "DEBUG SLEEP", time });
+    cx.out.push(Effect::Busy(time));
+    Some(Value::ok())
 }

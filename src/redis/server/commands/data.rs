@@ -14,9 +14,9 @@ const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong ki
 pub fn get(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     let found = s.db.get(&args[1]);
     if found.is_some() {
-        s.keyspace_hits += 1;
+        s.stats.keyspace_hits += 1;
     } else {
-        s.keyspace_misses += 1;
+        s.stats.keyspace_misses += 1;
     }
     Some(match found {
         None => Value::Nil,

@@ -1,0 +1,187 @@
+//! CLIENT and HELLO: what the server knows of its connections.
+
+use std::fmt::Write;
+
+use super::super::command::{Caller, Reply, Spec, prop::*, sub};
+use super::super::{Client, Server};
+use super::{SYNTAX, help, integer, refuse, shown};
+use crate::redis::Cx;
+use crate::redis::repl::stream::Command;
+use crate::resp::{Protocol, Value};
+use crate::trace::ConnId;
+
+const ANY: u16 = STALE | LOADING;
+
+/// In the order of CLIENT HELP. redis: clientCommand @7.0.15
+#[rustfmt::skip]
+pub const SUBS: &[Spec] = &[
+    sub("getname", 2, ANY, getname, "GETNAME",
+        "Return the name of the current connection."),
+    sub("id", 2, ANY, id, "ID",
+        "Return the ID of the current connection."),
+    sub("info", 2, ANY, info, "INFO",
+        "Return information about the current client connection."),
+    sub("list", -2, ADMIN | ANY, list, "LIST [options ...]",
+        "Return information about client connections. Options:\n\
+         * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)\n  Return clients of specified type."),
+    sub("setname", 3, ANY, setname, "SETNAME <name>",
+        "Assign the name <name> to the current connection."),
+    sub("no-evict", 3, ADMIN | ANY, no_evict, "NO-EVICT (ON|OFF)",
+        "Protect current client connection from eviction."),
+    sub("help", 2, ANY, help, "HELP",
+        "Prints this help."),
+];
+
+/// CLIENT GETNAME
+pub fn getname(s: &mut Server, _: &mut Cx<'_>, caller: Caller, _: &Command) -> Reply {
+    let client = s.clients.get(&caller.conn)?;
+    Some(if client.name.is_empty() { Value::Nil } else { Value::bulk(&client.name) })
+}
+
+/// CLIENT ID
+pub fn id(s: &mut Server, _: &mut Cx<'_>, caller: Caller, _: &Command) -> Reply {
+    Some(Value::Int(s.clients.get(&caller.conn)?.id as i64))
+}
+
+/// CLIENT SETNAME name
+pub fn setname(s: &mut Server, _: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    set_name(s, caller, &args[2]).or(Some(Value::ok()))
+}
+
+/// The refusal, if the name is not to be had. redis: clientSetNameOrReply @7.0.15
+fn set_name(s: &mut Server, caller: Caller, name: &[u8]) -> Reply {
+    if !name.iter().all(u8::is_ascii_graphic) {
+        return refuse("Client names cannot contain spaces, newlines or special characters.");
+    }
+    if let Some(c) = s.clients.get_mut(&caller.conn) {
+        c.name = shown(name);
+    }
+    None
+}
+
+/// CLIENT NO-EVICT ON|OFF
+pub fn no_evict(s: &mut Server, _: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let on = match args[2].to_ascii_lowercase().as_slice() {
+        b"on" => true,
+        b"off" => false,
+        _ => return refuse(SYNTAX),
+    };
+    if let Some(c) = s.clients.get_mut(&caller.conn) {
+        c.no_evict = on;
+    }
+    Some(Value::ok())
+}
+
+/// CLIENT INFO
+pub fn info(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, _: &Command) -> Reply {
+    let client = s.clients.get(&caller.conn)?;
+    Some(Value::text(line(s, cx.now.unix(), caller.conn, client)))
+}
+
+/// CLIENT LIST [TYPE type | ID id...]
+pub fn list(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+    let now = cx.now.unix();
+    let option = args.get(2).map(|w| w.to_ascii_lowercase());
+    let chosen: Vec<(&ConnId, &Client)> = match (option.as_deref(), args.len()) {
+        (None, _) => s.clients.iter().collect(),
+        (Some(b"type"), 4) => {
+            let replica = match args[3].to_ascii_lowercase().as_slice() {
+                b"normal" => Some(false),
+                b"slave" | b"replica" => Some(true),
+                b"master" | b"pubsub" => None,
+                _ => return refuse(format!("Unknown client type '{}'", shown(&args[3]))),
+            };
+            s.clients.iter().filter(|&(&c, _)| Some(is_replica(s, c)) == replica).collect()
+        }
+        (Some(b"id"), 4..) => {
+            let Some(ids) = args[3..].iter().map(|w| integer(w)).collect::<Option<Vec<i64>>>() else {
+                return refuse("Invalid client ID");
+            };
+            let by_id = |id: &i64| s.clients.iter().find(|(_, c)| i64::try_from(c.id) == Ok(*id));
+            ids.iter().filter_map(by_id).collect()
+        }
+        _ => return refuse(SYNTAX),
+    };
+    Some(Value::text(chosen.into_iter().map(|(&conn, c)| line(s, now, conn, c)).collect::<String>()))
+}
+
+fn is_replica(s: &Server, conn: ConnId) -> bool {
+    s.repl.replicas.iter().any(|r| r.conn == conn)
+}
+
+/// One client of CLIENT LIST.
+///
+/// redis: catClientInfoString @7.0.15
+/// deviates: the link to a master is not listed; buffers are not modelled, so their sizes are zero.
+fn line(s: &Server, now: u64, conn: ConnId, c: &Client) -> String {
+    let mut flags = String::new();
+    let marks = [(is_replica(s, conn), 'S'), (c.readonly, 'r'), (c.no_evict, 'e')];
+    flags.extend(marks.iter().filter(|(on, _)| *on).map(|(_, mark)| mark));
+    if flags.is_empty() {
+        flags.push('N');
+    }
+    let resp = match c.protocol {
+        Protocol::Resp2 => 2,
+        Protocol::Resp3 => 3,
+    };
+    let mut out = format!("id={} addr={} laddr={}:{} fd={}", c.id, c.peer, s.ip, s.conf.port, conn.0);
+    let _ = writeln!(
+        out,
+        " name={} age={} idle={} flags={flags} db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 \
+         multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir=-1 resp={resp}",
+        c.name,
+        now.saturating_sub(c.since),
+        now.saturating_sub(c.last_io),
+        c.last_command.map_or("NULL".into(), |f| f.full_name()),
+    );
+    out
+}
+
+/// HELLO [2|3 [AUTH user password] [SETNAME name]]
+///
+/// redis: helloCommand @7.0.15
+pub fn hello(s: &mut Server, _: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let protocol = match args.get(1).map(|w| integer(w)) {
+        None => None,
+        Some(None) => return refuse("Protocol version is not an integer or out of range"),
+        Some(Some(2)) => Some(Protocol::Resp2),
+        Some(Some(3)) => Some(Protocol::Resp3),
+        Some(Some(_)) => return Some(Value::error("NOPROTO unsupported protocol version")),
+    };
+    let mut rest = args.get(2..).unwrap_or_default();
+    while let Some((option, more)) = rest.split_first() {
+        rest = match (option.to_ascii_lowercase().as_slice(), more) {
+            (b"auth", [user, password, rest @ ..]) => {
+                let wanted = s.conf.requirepass.as_bytes();
+                if user != b"default" || !(wanted.is_empty() || password == wanted) {
+                    return Some(Value::error(
+                        "WRONGPASS invalid username-password pair or user is disabled.",
+                    ));
+                }
+                rest
+            }
+            (b"setname", [name, rest @ ..]) => {
+                if let Some(refusal) = set_name(s, caller, name) {
+                    return Some(refusal);
+                }
+                rest
+            }
+            _ => return refuse(format!("Syntax error in HELLO option '{}'", shown(option))),
+        };
+    }
+    let role = if s.repl.is_replica() { "replica" } else { "master" };
+    let mode = if s.cluster_enabled { "cluster" } else { "standalone" };
+    let client = s.clients.get_mut(&caller.conn)?;
+    client.protocol = protocol.unwrap_or(client.protocol);
+    let version = if client.protocol == Protocol::Resp3 { 3 } else { 2 };
+    let fields = [
+        ("server", Value::bulk("redis")),
+        ("version", Value::bulk(super::info::VERSION)),
+        ("proto", Value::Int(version)),
+        ("id", Value::Int(client.id as i64)),
+        ("mode", Value::bulk(mode)),
+        ("role", Value::bulk(role)),
+        ("modules", Value::Array(Vec::new())),
+    ];
+    Some(Value::Map(fields.into_iter().map(|(name, value)| (Value::bulk(name), value)).collect()))
+}

@@ -1,0 +1,88 @@
+//! INFO and ROLE. Each section writes its fields in Redis's order.
+
+mod replication;
+mod server;
+mod storage;
+
+pub use replication::role;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::super::Server;
+use super::super::command::{Caller, Reply};
+use super::shown;
+use crate::redis::Cx;
+use crate::redis::repl::stream::Command;
+use crate::resp::Value;
+
+/// The version of Redis that is modelled.
+pub const VERSION: &str = "7.0.15";
+
+/// One section of INFO.
+struct Section {
+    /// What INFO is asked for.
+    name: &'static str,
+    title: &'static str,
+    write: fn(&Server, &Cx<'_>, &mut Fields),
+}
+
+/// In Redis's order.
+///
+/// redis: genRedisInfoString @7.0.15
+/// deviates: no sections cpu, commandstats and latencystats; server time is not spent on commands.
+const SECTIONS: &[Section] = &[
+    Section { name: "server", title: "Server", write: server::server },
+    Section { name: "clients", title: "Clients", write: server::clients },
+    Section { name: "memory", title: "Memory", write: storage::memory },
+    Section { name: "persistence", title: "Persistence", write: storage::persistence },
+    Section { name: "stats", title: "Stats", write: server::stats },
+    Section { name: "replication", title: "Replication", write: replication::replication },
+    Section { name: "module_list", title: "Modules", write: |_, _, _| {} },
+    Section { name: "errorstats", title: "Errorstats", write: server::errorstats },
+    Section { name: "cluster", title: "Cluster", write: server::cluster },
+    Section { name: "keyspace", title: "Keyspace", write: storage::keyspace },
+];
+
+/// Lines `name:value` of one section.
+#[derive(Default)]
+struct Fields(String);
+
+impl Fields {
+    fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+    fn all<const N: usize>(&mut self, fields: [(&str, u64); N]) {
+        fields.iter().for_each(|(name, value)| self.put(name, value));
+    }
+}
+
+/// INFO [section...]
+///
+/// redis: infoCommand, genInfoSectionDict @7.0.15
+pub fn run(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+    let default = SECTIONS.iter().map(|s| s.name.to_string());
+    let mut chosen: BTreeSet<String> = BTreeSet::new();
+    if args.len() == 1 {
+        chosen.extend(default.clone());
+    }
+    let mut all = false;
+    for word in &args[1..] {
+        match shown(word).to_ascii_lowercase() {
+            w if w == "default" => chosen.extend(default.clone()),
+            w if w == "all" || w == "everything" => all = true,
+            w if w == "modules" => chosen.extend(["module_list".to_string()]),
+            w => chosen.extend([w]),
+        }
+    }
+    let parts: Vec<String> = SECTIONS
+        .iter()
+        .filter(|section| all || chosen.contains(section.name))
+        .map(|section| {
+            let mut fields = Fields(format!("# {}\r\n", section.title));
+            (section.write)(s, cx, &mut fields);
+            fields.0
+        })
+        .collect();
+    Some(Value::text(parts.join("\r\n")))
+}

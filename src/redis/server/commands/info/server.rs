@@ -1,0 +1,88 @@
+//! INFO: the process, its clients, what it counts.
+
+use super::super::super::Server;
+use super::{Fields, VERSION};
+use crate::redis::Cx;
+use crate::redis::repl::{LinkState, replid_text};
+
+const DAY: u64 = 86_400;
+/// redis: LRU_BITS @7.0.15
+const LRU_CLOCK_MASK: u64 = (1 << 24) - 1;
+
+/// redis: genRedisInfoString @7.0.15
+/// deviates: build, kernel and paths are those of no real machine.
+pub fn server(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
+    let uptime = s.unixtime.saturating_sub(s.started_unix);
+    out.put("redis_version", VERSION);
+    out.put("redis_git_sha1", "00000000");
+    out.put("redis_git_dirty", 0);
+    out.put("redis_build_id", 0);
+    out.put("redis_mode", if s.cluster_enabled { "cluster" } else { "standalone" });
+    out.put("os", "Slotscope simulated x86_64");
+    out.put("arch_bits", 64);
+    out.put("monotonic_clock", "POSIX clock_gettime");
+    out.put("multiplexing_api", "epoll");
+    out.put("atomicvar_api", "c11-builtin");
+    out.put("gcc_version", "0.0.0");
+    out.put("process_id", s.pid);
+    out.put("process_supervised", "no");
+    out.put("run_id", replid_text(&s.run_id));
+    out.put("tcp_port", s.conf.port);
+    out.put("server_time_usec", cx.now.0);
+    out.put("uptime_in_seconds", uptime);
+    out.put("uptime_in_days", uptime / DAY);
+    out.put("hz", s.conf.hz);
+    out.put("configured_hz", s.conf.hz);
+    out.put("lru_clock", s.unixtime & LRU_CLOCK_MASK);
+    out.put("executable", "redis-server");
+    out.put("config_file", "redis.conf");
+    out.put("io_threads_active", 0);
+    if let Some(ms) = s.shutdown_in(cx.now.ms()) {
+        out.put("shutdown_in_milliseconds", ms);
+    }
+}
+
+/// redis: genRedisInfoString @7.0.15
+/// deviates: buffers are not modelled, so the largest is zero.
+pub fn clients(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+    // The link to my master counts as a client, the links of my replicas do not.
+    let masters = usize::from(s.repl.state == LinkState::Connected);
+    let clients = (s.clients.len() + masters).saturating_sub(s.repl.replicas.len());
+    let bus_links = s.bus.as_ref().map_or(0, |b| 2 * (b.dict.len() - 1));
+    out.put("connected_clients", clients);
+    out.put("cluster_connections", bus_links);
+    out.put("maxclients", s.conf.maxclients);
+    out.put("client_recent_max_input_buffer", 0);
+    out.put("client_recent_max_output_buffer", 0);
+    out.put("blocked_clients", s.blocked_clients());
+    out.put("tracking_clients", 0);
+    out.put("clients_in_timeout_table", 0);
+}
+
+/// redis: genRedisInfoString @7.0.15
+/// deviates: only what the model counts.
+pub fn stats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+    let st = &s.stats;
+    out.all([
+        ("total_connections_received", st.connections),
+        ("total_commands_processed", st.commands),
+        ("sync_full", s.repl.sync_full),
+        ("sync_partial_ok", s.repl.sync_partial_ok),
+        ("sync_partial_err", s.repl.sync_partial_err),
+        ("keyspace_hits", st.keyspace_hits),
+        ("keyspace_misses", st.keyspace_misses),
+        ("latest_fork_usec", s.repl.last_fork.0),
+        ("total_forks", s.repl.forks),
+        ("total_error_replies", st.error_replies),
+    ]);
+}
+
+pub fn errorstats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+    for (code, count) in &s.stats.errors {
+        out.put(&format!("errorstat_{code}"), format!("count={count}"));
+    }
+}
+
+pub fn cluster(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+    out.put("cluster_enabled", u8::from(s.cluster_enabled));
+}

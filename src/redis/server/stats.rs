@@ -1,0 +1,45 @@
+//! What INFO counts since the start or CONFIG RESETSTAT.
+
+use std::collections::BTreeMap;
+
+/// Counters of a server. redis: redisServer stat_* @7.0.15
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Commands executed; refused ones do not count.
+    pub commands: u64,
+    pub connections: u64,
+    pub keyspace_hits: u64,
+    pub keyspace_misses: u64,
+    pub rdb_saves: u64,
+    /// Error replies by their first word.
+    pub errors: BTreeMap<String, u64>,
+    pub error_replies: u64,
+}
+
+impl Stats {
+    /// An error was answered. redis: afterErrorReply @7.0.15
+    pub fn error(&mut self, text: &str) {
+        self.error_replies += 1;
+        let code = text.split(' ').next().filter(|code| code.len() < 32).unwrap_or("ERR");
+        match self.errors.get_mut(code) {
+            Some(n) => *n += 1,
+            None => {
+                self.errors.insert(code.to_string(), 1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_count_by_their_code() {
+        let mut s = Stats::default();
+        for text in ["MOVED 1 127.0.0.1:7000", "ERR syntax error", "MOVED 2 127.0.0.1:7000"] {
+            s.error(text);
+        }
+        assert_eq!((s.error_replies, s.errors["MOVED"], s.errors["ERR"]), (3, 2, 1));
+    }
+}

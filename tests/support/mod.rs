@@ -1,0 +1,90 @@
+//! A simulated cluster to send commands to.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use slotscope::base::Dur;
+use slotscope::params::{Config, LocalAction};
+use slotscope::redis::Disk;
+use slotscope::resp::Value;
+use slotscope::text::{NodesText, parse_nodes};
+use slotscope::trace::{HostId, Level};
+use slotscope::world::World;
+use slotscope::world::net::NetModel;
+use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+
+/// Three masters and three replicas on one machine, as redis-cli creates them. Nodes are numbered from 0
+/// in the order of their ports; the first three are the masters.
+pub struct Cluster {
+    pub world: World,
+}
+
+/// Node timeout of the clusters of the tests, in ms.
+pub const NODE_TIMEOUT: u64 = 2000;
+
+impl Cluster {
+    /// A formed cluster on these ports.
+    pub fn formed(ports: [u16; 6], seed: u64) -> Cluster {
+        let nodes = ports.iter().enumerate().map(|(i, &port)| {
+            let mut conf = Config::default();
+            conf.port = port;
+            conf.cluster_enabled = true;
+            conf.cluster_node_timeout = NODE_TIMEOUT;
+            conf.enable_debug_command = LocalAction::Yes;
+            NodeSpec {
+                name: format!("n{}", i + 1),
+                ip: Ipv4Addr::LOCALHOST,
+                conf: Arc::new(conf),
+                place: Place::default(),
+                start: Start::At(Dur::ms(10 * i as u64)),
+                disk: Disk::default(),
+                clock: ClockSpec::default(),
+            }
+        });
+        let plan = Plan {
+            title: "commands".into(),
+            nodes: nodes.collect(),
+            clients: Vec::new(),
+            formation: Formation::RedisCli { replicas: 1 },
+            network: NetModel::LOOPBACK,
+            host: HostModel::default(),
+            steps: Vec::new(),
+            epoch_us: 1_800_000_000_000_000,
+        };
+        let mut world = World::new(Arc::new(plan), seed, Level::Headline);
+        assert!(world.run_until_formed(), "the cluster does not form");
+        Cluster { world }
+    }
+
+    /// What node `n` answers at this moment. Words are separated by spaces.
+    pub fn ask(&mut self, n: usize, line: &str) -> Value {
+        let words: Vec<&str> = line.split(' ').collect();
+        self.ask_words(n, &words)
+    }
+
+    pub fn ask_words(&mut self, n: usize, words: &[&str]) -> Value {
+        let answer = self.world.ask(HostId(n as u32), words);
+        answer.unwrap_or_else(|| panic!("n{} does not answer {words:?}", n + 1))
+    }
+
+    pub fn run(&mut self, time: Dur) {
+        self.world.run_for(time);
+    }
+
+    pub fn nodes(&mut self, n: usize) -> NodesText {
+        parse_nodes(self.ask(n, "CLUSTER NODES").as_bytes().expect("a text")).expect("CLUSTER NODES")
+    }
+
+    pub fn id(&mut self, n: usize) -> String {
+        self.ask(n, "CLUSTER MYID").as_str().expect("an id").to_string()
+    }
+
+    /// The number of the replica of master `n`.
+    pub fn replica_of(&mut self, n: usize) -> usize {
+        let id = self.id(n);
+        let follows = |c: &mut Cluster, r: usize| {
+            c.nodes(r).myself().and_then(|me| me.master).is_some_and(|m| m.as_str() == id)
+        };
+        (3..6).find(|&r| follows(self, r)).expect("every master has a replica")
+    }
+}
