@@ -326,9 +326,14 @@ impl<'a> Recorder<'a> {
         let late = 100 + u64::from(self.rng.below(900));
         self.w.run_for(Dur::us((ms * 1000.0) as u64 + late));
     }
+    /// What reading and parsing the new lines of all logs takes a script.
+    fn read_logs(&mut self) {
+        let us = 1500 + u64::from(self.rng.below(2000));
+        self.w.run_for(Dur::us(us));
+    }
     /// What a request to a node takes a script.
     fn request_time(&mut self) {
-        let us = 400 + u64::from(self.rng.below(500));
+        let us = 250 + u64::from(self.rng.below(250));
         self.w.run_for(Dur::us(us));
     }
     fn rel(&self, t: Option<f64>, base: f64) -> Option<f64> {
@@ -524,6 +529,7 @@ impl<'a> Recorder<'a> {
         let end = self.now() + timeout;
         let mut next_view = 0.0;
         while self.now() < end {
+            self.read_logs();
             if let Some(new) = self.promoted().filter(|_| !views.is_empty() && self.now() >= next_view) {
                 next_view = self.now() + 50.0;
                 let id = self.about(new);
@@ -596,7 +602,7 @@ impl<'a> Recorder<'a> {
                 Fact::ElectionScheduled { delay_ms, rank, .. } => Some((t, *delay_ms, *rank)),
                 _ => None,
             })
-            .last();
+            .next_back();
         if let Some((t, delay, rank)) = scheduled {
             self.put_rel("scheduled", Some(t), t0);
             self.put("announced_delay", Some(delay as f64));
@@ -747,6 +753,7 @@ impl<'a> Recorder<'a> {
             let lost = self.lost_writes(new).1;
             self.put("writes_lost", Some(lost as f64));
         }
+        self.read_logs();
         self.sleep(700.0);
         let base = self.restart(self.victim);
         self.put_rel("restart_at", Some(base), self.t0);
@@ -1092,6 +1099,18 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Asks every node in turn until it answers, then for its id.
+    fn wait_up(&mut self) {
+        for h in self.nodes.clone() {
+            while self.w.server(h).is_none() {
+                self.request_time();
+                self.sleep(20.0);
+            }
+            self.request_time();
+            self.request_time();
+        }
+    }
+
     fn wait_stable(&mut self, timeout: f64) -> bool {
         let end = self.now() + timeout;
         while self.now() < end {
@@ -1112,7 +1131,7 @@ impl<'a> Recorder<'a> {
     fn form_with_spare(&mut self) -> bool {
         let spare = *self.nodes.last().expect("nodes");
         self.nodes.pop();
-        self.sleep(1500.0);
+        self.wait_up();
         let addrs = self.nodes.iter().map(|&h| self.addr(h)).collect();
         let admin = Program::Admin(Box::new(Admin::create(addrs, self.o.replicas)));
         let cli = self.w.add_client("redis-cli", Ipv4Addr::new(127, 0, 0, 1), admin);
@@ -1296,8 +1315,7 @@ impl<'a> Recorder<'a> {
     // ---- S11 ------------------------------------------------------------------------------------
 
     fn creation(&mut self, variant: &str) {
-        // all servers are up before the clock starts
-        self.sleep(60.0);
+        self.wait_up();
         let n = self.nodes.len();
         let masters = self.o.masters as usize;
         let mut cli = None;
@@ -1350,12 +1368,13 @@ impl<'a> Recorder<'a> {
                 if bus.owners.unowned() == 0 {
                     slots.entry(h).or_insert(now);
                 }
-                if !state.contains_key(&h) {
-                    self.request_time();
-                    if self.w.bus(h).is_some_and(|b| b.state_ok) {
-                        let now = self.now();
-                        state.insert(h, now);
-                    }
+                if state.contains_key(&h) {
+                    continue;
+                }
+                self.request_time();
+                if self.w.bus(h).is_some_and(|b| b.state_ok) {
+                    let now = self.now();
+                    state.insert(h, now);
                 }
             }
             if state.len() == n

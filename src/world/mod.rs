@@ -389,8 +389,12 @@ impl World {
     fn apply(&mut self, host: HostId, outbox: &mut Vec<Effect>) {
         let mut leave = self.now;
         for effect in outbox.iter() {
-            if let Effect::Busy(d) = effect {
-                leave += *d;
+            match effect {
+                Effect::Busy(d) => leave += *d,
+                Effect::Persist(crate::redis::DiskWrite::NodesConf(_)) => {
+                    leave += self.plan.host.save.draw(&mut self.hosts[host].rng);
+                }
+                _ => {}
             }
         }
         if leave > self.now {

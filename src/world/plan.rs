@@ -114,6 +114,8 @@ pub struct HostModel {
     pub wake: Quantiles,
     /// Time that one serverCron takes.
     pub cron: Quantiles,
+    /// Time that writing and syncing nodes.conf takes: packets of the same turn leave after it.
+    pub save: Quantiles,
     /// From a power-on to the exec of the server.
     pub reboot: Dur,
 }
@@ -125,6 +127,7 @@ impl Default for HostModel {
             boot: Quantiles::new(9_000, 13_000, 21_000, 32_000, 60_000),
             wake: Quantiles::new(55, 80, 160, 400, 1500),
             cron: Quantiles::new(60, 110, 200, 500, 1500),
+            save: Quantiles::new(60, 150, 350, 900, 3000),
             reboot: Dur::secs(20),
         }
     }

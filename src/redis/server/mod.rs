@@ -464,8 +464,17 @@ impl Server {
     ///
     /// redis: beforeSleep @7.0.15
     pub fn before_sleep(&mut self, cx: &mut Cx<'_>) {
-        if self.bus.as_ref().is_some_and(|b| b.todo != 0) {
+        // A bus packet queued in this turn makes its socket writable, which wakes the loop at once: work
+        // that the end of the turn left behind is then done by the next turn, now. Without such a packet
+        // it waits for whatever wakes the loop next.
+        let mut written = 0;
+        while self.bus.as_ref().is_some_and(|b| b.todo != 0) {
             self.with_bus(cx, |b, cx, h| b.before_sleep(cx, h));
+            let queued = cx.out.iter().filter(|e| matches!(e, Effect::Send(_, Message::Bus(_), _))).count();
+            if queued == written {
+                break;
+            }
+            written = queued;
         }
         self.repl.flush(cx);
     }
