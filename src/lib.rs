@@ -15,6 +15,8 @@
 //! | L1 | [`trace`] | what happened: facts with time, host and cause |
 //! | L2 | [`redis`] | the modelled programs as pure state machines |
 //! | L3 | [`world`] | one deterministic universe: hosts, network, plan, time travel |
+//! | L4 | [`check`] | what a scenario expects, and what must hold in every run |
+//! | L5 | [`scenario`] | scenario files: reading, every mistake at once, writing |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
 //! | L6 | [`cli`] | the command line, one file per subcommand |
 
@@ -22,6 +24,8 @@
 
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod base;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod check;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the world outside: clocks, files
 pub mod cli;
 #[allow(clippy::disallowed_types)] // floats: nothing here flows back into a run
@@ -32,6 +36,7 @@ pub mod params;
 pub mod redis;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod resp;
+pub mod scenario;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod slot;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]

@@ -12,7 +12,7 @@ use crate::base::{Dur, NodeTime, Rng};
 use crate::redis::ClusterShape;
 use crate::resp::Value;
 use crate::slot::key_slot;
-use crate::trace::{ConnId, Fact};
+use crate::trace::{ConnId, Fact, HostId};
 
 /// Name and behaviour of a client, as a plan says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,7 +281,7 @@ impl Client {
                     cx.send(self.conn, Message::Request(request(&["ASKING"])));
                 }
                 let key = key_name(self.oldest as u32);
-                let value = (self.writes.len() - 1).to_string();
+                let value = member(cx.host, self.writes.len() - 1);
                 cx.send(self.conn, Message::Request(request(&["SADD", &key, &value])));
             }
             ClientSpec::Writer { .. } => {}
@@ -407,6 +407,11 @@ impl Client {
         }
         self.oldest = self.writes.len();
     }
+}
+
+/// What the write number `i` of a cluster-aware writer adds to its set: no two clients add the same.
+pub fn member(client: HostId, i: usize) -> String {
+    format!("{}:{i}", client.0)
 }
 
 fn key_name(n: u32) -> String {

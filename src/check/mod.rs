@@ -1,0 +1,132 @@
+//! L4: what a scenario expects of its run, and what must hold in every run.
+//!
+//! [`run`] carries out a plan, judges each [`Expectation`] at its time and watches the invariants of
+//! [`invariant::INVARIANTS`]. [`judge`] answers one expectation about a world at its present moment, so
+//! that a screen can ask too.
+//!
+//! Reads traces and views; never changes a world, so that a run with checks has the digest of one
+//! without. Knows nothing of files. Read first: [`Expect`], then [`run`], then `invariant`.
+
+pub mod expect;
+pub mod happening;
+pub mod invariant;
+mod judge;
+pub mod ledger;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::base::{Dur, SimTime};
+use crate::trace::Level;
+use crate::world::plan::Plan;
+use crate::world::{FORMATION_LIMIT, World};
+
+pub use expect::{Count, Expect, Role};
+pub use happening::{Happening, Pattern};
+pub use invariant::{Finding, Held, Monitor};
+pub use judge::judge;
+pub use ledger::{Ledger, ledger};
+
+/// What to ask of a run, and how long it takes.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// In order of time.
+    pub expectations: Vec<Expectation>,
+    /// The run ends this long after the deployment is formed.
+    pub end: Dur,
+}
+
+/// One thing that a scenario expects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// When it is judged, counted from the moment the deployment is formed; after everything that
+    /// happens at that time.
+    pub at: Dur,
+    /// Line of the scenario file, from 1; 0 = none.
+    pub line: u32,
+    pub expect: Expect,
+}
+
+/// The answer to one expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Counted from the moment the deployment is formed.
+    pub at: Dur,
+    pub line: u32,
+    /// What was expected, as a sentence.
+    pub text: String,
+    pub ok: bool,
+    /// What was seen instead, or what it was seen by.
+    pub seen: String,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.ok { "ok  " } else { "FAIL" };
+        write!(f, "{mark} {:>8} {}", self.at.to_string(), self.text)?;
+        if self.ok { Ok(()) } else { write!(f, ": {}", self.seen) }
+    }
+}
+
+/// A run to its end.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub world: World,
+    pub verdicts: Vec<Verdict>,
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    /// Whether all expectations came true and no invariant was broken.
+    pub fn ok(&self) -> bool {
+        self.verdicts.iter().all(|v| v.ok) && self.findings.iter().all(Finding::is_ok)
+    }
+}
+
+/// Runs the plan to the end of the script.
+pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcome {
+    let mut world = World::new(plan.clone(), seed, level);
+    let mut monitor = Monitor::default();
+    let mut verdicts = Vec::new();
+    form(&mut world, &mut monitor);
+    match world.formed_at {
+        Some(formed) => {
+            for e in &script.expectations {
+                advance(&mut world, &mut monitor, formed + e.at);
+                verdicts.push(judge(&world, e));
+            }
+            advance(&mut world, &mut monitor, formed + script.end);
+        }
+        None => {
+            let text = "the deployment is formed".to_string();
+            let seen = format!("not formed within {FORMATION_LIMIT}");
+            verdicts.push(Verdict { at: Dur::ZERO, line: 0, text, ok: false, seen });
+            let never = |e: &Expectation| Verdict {
+                at: e.at,
+                line: e.line,
+                text: e.expect.to_string(),
+                ok: false,
+                seen: "the deployment was never formed".into(),
+            };
+            verdicts.extend(script.expectations.iter().map(never));
+        }
+    }
+    let findings = monitor.finish(&world);
+    Outcome { world, verdicts, findings }
+}
+
+/// Dispatches events until the deployment is formed, or never will be.
+pub fn form(world: &mut World, monitor: &mut Monitor) {
+    while world.formed_at.is_none() && world.now() < SimTime::ZERO + FORMATION_LIMIT && world.step() {
+        monitor.watch(world);
+    }
+}
+
+/// Dispatches every event up to and including the time, with an eye on the invariants.
+pub fn advance(world: &mut World, monitor: &mut Monitor, t: SimTime) {
+    while world.next_time().is_some_and(|next| next <= t) {
+        world.step();
+        monitor.watch(world);
+    }
+    world.run_until(t);
+}

@@ -1,0 +1,487 @@
+//! The syntax of a scenario file: what serde reads, with the place of everything that can be wrong.
+//! Meaning is given in `lower`. Every key is documented in `keys`, and a test holds both equal.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_spanned::Spanned;
+
+use crate::base::Dur;
+use crate::check::Count;
+
+/// A map whose keys know their place.
+pub type Named<T> = BTreeMap<Spanned<String>, Spanned<T>>;
+
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+        pub struct $name { $(pub $field: $type,)* }
+    };
+}
+
+table! {
+    /// The whole file.
+    File {
+        title: Option<Spanned<String>>,
+        teaches: Vec<String>,
+        seed: Option<Spanned<i64>>,
+        end: Option<Spanned<Time>>,
+        cluster: Option<Spanned<Cluster>>,
+        network: Network,
+        node: Vec<Spanned<Node>>,
+        client: Vec<Spanned<Client>>,
+        step: Vec<Spanned<Step>>,
+        oracle: Option<Oracle>,
+    }
+}
+table! {
+    Cluster {
+        masters: Option<Spanned<i64>>,
+        replicas_per_master: Option<Spanned<i64>>,
+        base_port: Option<Spanned<i64>>,
+        config: Named<Setting>,
+        conf_files: Option<Spanned<Vec<Spanned<String>>>>,
+        ips: Option<Spanned<Words>>,
+        hosts: Vec<String>,
+        racks: Vec<String>,
+        zones: Vec<String>,
+        form: Option<Form>,
+        start: Option<StartWord>,
+    }
+}
+table! {
+    Network {
+        preset: Option<Spanned<String>>,
+        latency: Option<Spanned<Latency>>,
+        latency_zones: Option<Spanned<Latency>>,
+        loss: Option<Spanned<String>>,
+        bandwidth: Option<Spanned<String>>,
+        slow: Vec<Slow>,
+    }
+}
+table! {
+    Quantiles {
+        min: Option<Time>,
+        p50: Option<Time>,
+        p90: Option<Time>,
+        p99: Option<Time>,
+        max: Option<Time>,
+    }
+}
+table! {
+    Node {
+        name: Option<Spanned<String>>,
+        extra: bool,
+        ip: Option<Spanned<String>>,
+        config: Named<Setting>,
+        host: Option<String>,
+        rack: Option<String>,
+        zone: Option<String>,
+        clock: Option<Clock>,
+    }
+}
+table! {
+    Clock {
+        offset: Option<SignedTime>,
+        drift_ppm: Option<Spanned<i64>>,
+    }
+}
+table! {
+    Client {
+        kind: Option<Spanned<String>>,
+        name: Option<Spanned<String>>,
+        rate: Option<Spanned<i64>>,
+        keys: Option<Spanned<i64>>,
+        timeout: Option<Spanned<Time>>,
+        node: Option<Spanned<String>>,
+        key: Option<Spanned<String>>,
+        host: Option<String>,
+        rack: Option<String>,
+        zone: Option<String>,
+    }
+}
+table! {
+    Step {
+        at: Option<Spanned<Time>>,
+        say: Option<String>,
+        r#do: Option<Spanned<Do>>,
+        expect: Option<Spanned<Expect>>,
+        ask: Option<Spanned<Ask>>,
+    }
+}
+table! {
+    Ask {
+        question: Option<String>,
+        answer: Option<String>,
+        choices: Vec<String>,
+    }
+}
+table! {
+    Oracle {
+        scenario: Option<Spanned<String>>,
+        variants: Vec<String>,
+    }
+}
+
+/// How the nodes become a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Form {
+    #[serde(rename = "redis-cli")]
+    RedisCli,
+    #[serde(rename = "nodes.conf")]
+    NodesConf,
+    #[serde(rename = "none")]
+    None,
+}
+
+/// When the nodes start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartWord {
+    Random,
+    Together,
+}
+
+/// One deed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Do {
+    Kill(Words),
+    Start(Words),
+    StartEmpty(Words),
+    Stop(Words),
+    Crash(Words),
+    Pause(Words),
+    Resume(Words),
+    Cut(Cut),
+    Heal(Words),
+    Slow(Slow),
+    ClockJump(ClockJump),
+    Busy(Busy),
+    Command(Command),
+}
+
+table! {
+    Cut {
+        from: Option<Words>,
+        to: Option<Words>,
+        one_way: bool,
+    }
+}
+table! {
+    Slow {
+        from: Option<Words>,
+        to: Option<Words>,
+        extra: Option<Time>,
+    }
+}
+table! {
+    ClockJump {
+        node: Option<Words>,
+        by: Option<SignedTime>,
+    }
+}
+table! {
+    Busy {
+        node: Option<Words>,
+        time: Option<Time>,
+    }
+}
+table! {
+    Command {
+        node: Option<Words>,
+        run: Option<Spanned<String>>,
+    }
+}
+
+table! {
+    Expect {
+        cluster_state: Named<StateWord>,
+        role: Named<String>,
+        slots: Named<SlotsWord>,
+        epoch: Named<Number>,
+        failover: Option<Spanned<Failover>>,
+        no_failover: Option<Spanned<String>>,
+        refused: Option<Spanned<Refused>>,
+        migrated: Option<Spanned<Migrated>>,
+        known: Named<Words>,
+        forgotten: Named<Words>,
+        writes: Option<Spanned<Writes>>,
+        link: Named<LinkWord>,
+        key: Option<Spanned<Key>>,
+        reply: Option<Spanned<Reply>>,
+        happened: Option<Spanned<Happened>>,
+        order: Option<Spanned<Vec<Spanned<What>>>>,
+        agreement: Option<Spanned<bool>>,
+    }
+}
+table! {
+    Failover {
+        of: Option<Spanned<String>>,
+        by: Option<Words>,
+        within: Option<Time>,
+    }
+}
+table! {
+    Refused {
+        node: Option<Spanned<String>>,
+        why: Option<Spanned<String>>,
+    }
+}
+table! {
+    Migrated {
+        node: Option<Spanned<String>>,
+        to: Option<Spanned<String>>,
+    }
+}
+table! {
+    Writes {
+        client: Option<Spanned<String>>,
+        acked: Option<Number>,
+        lost: Option<Number>,
+        refused: Option<Number>,
+        unknown: Option<Number>,
+    }
+}
+table! {
+    Key {
+        node: Option<Spanned<String>>,
+        name: Option<String>,
+        value: Option<String>,
+    }
+}
+table! {
+    Reply {
+        node: Option<Spanned<String>>,
+        is: Option<String>,
+        starts: Option<String>,
+        contains: Option<String>,
+    }
+}
+table! {
+    Happened {
+        what: Option<Spanned<String>>,
+        on: Option<Spanned<String>>,
+        about: Option<Spanned<String>>,
+        times: Option<Number>,
+        since: Option<Time>,
+    }
+}
+table! {
+    What {
+        what: Option<Spanned<String>>,
+        on: Option<Spanned<String>>,
+        about: Option<Spanned<String>>,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateWord {
+    Ok,
+    Fail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkWord {
+    Up,
+    Down,
+}
+
+/// A length of time with its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Dur);
+
+/// A length of time that may be negative, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedTime(pub i64);
+
+/// A condition on a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(pub Count);
+
+/// One word, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(pub Vec<Spanned<String>>);
+
+/// The value of a directive of redis.conf, as its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting(pub String);
+
+/// A condition on a number of slots, or the slots themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlotsWord {
+    Number(Count),
+    Text(String),
+}
+
+/// Always the same, or by quantiles.
+#[derive(Clone, Debug)]
+pub enum Latency {
+    Constant(Dur),
+    Quantiles(Quantiles),
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(d)?.text("a length of time such as \"250ms\" or \"10s\"").and_then(|t| {
+            let found = Dur::parse(&t).map_err(D::Error::custom)?;
+            if found > LONGEST {
+                return Err(D::Error::custom(format!("`{t}` is too long: at most {LONGEST}")));
+            }
+            Ok(Time(found))
+        })
+    }
+}
+
+/// No time in a scenario is longer.
+pub const LONGEST: Dur = Dur::secs(31 * 86_400);
+
+impl<'de> Deserialize<'de> for SignedTime {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let t: String = Scalar::deserialize(d)?.text("a length of time such as \"5s\" or \"-250ms\"")?;
+        let (sign, digits) = match t.trim().strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, t.trim().trim_start_matches('+')),
+        };
+        let d = Dur::parse(digits).map_err(D::Error::custom)?;
+        if d > Dur::secs(100 * 366 * 86_400) {
+            return Err(D::Error::custom(format!("`{t}` is too long: at most a hundred years")));
+        }
+        Ok(SignedTime(sign * d.0 as i64))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match Scalar::deserialize(d)? {
+            Scalar::Int(n) if n >= 0 => Ok(Number(Count::Exactly(n as u64))),
+            Scalar::Text(t) => Count::parse(&t).map(Number).map_err(D::Error::custom),
+            _ => {
+                Err(D::Error::custom("wanted a number that is not negative, or a condition such as \">= 5\""))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SlotsWord {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match Scalar::deserialize(d)? {
+            Scalar::Int(n) if n >= 0 => Ok(SlotsWord::Number(Count::Exactly(n as u64))),
+            Scalar::Text(t) if t.trim_start().starts_with(['<', '>', '=']) => {
+                Count::parse(&t).map(SlotsWord::Number).map_err(D::Error::custom)
+            }
+            Scalar::Text(t) => Ok(SlotsWord::Text(t)),
+            _ => Err(D::Error::custom("wanted a number of slots, or slots such as \"0-5460\"")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Setting(match Scalar::deserialize(d)? {
+            Scalar::Int(n) => n.to_string(),
+            Scalar::Bool(true) => "yes".into(),
+            Scalar::Bool(false) => "no".into(),
+            Scalar::Text(t) => t,
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let all = Spanned::<Raw>::deserialize(d)?;
+        let span = all.span();
+        Ok(match all.into_inner() {
+            Raw::One(word) => Words(vec![Spanned::new(span, word)]),
+            Raw::Many(words) => Words(words),
+        })
+    }
+}
+
+enum Raw {
+    One(String),
+    Many(Vec<Spanned<String>>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = Raw;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Raw, E> {
+                Ok(Raw::One(v.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Raw, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Raw::Many)
+            }
+        }
+        d.deserialize_any(Words)
+    }
+}
+
+impl<'de> Deserialize<'de> for Latency {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Latency;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time, or a table with min, p50, p90, p99, max")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Latency, E> {
+                Dur::parse(v).map(Latency::Constant).map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Latency, A::Error> {
+                Quantiles::deserialize(MapAccessDeserializer::new(map)).map(Latency::Quantiles)
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+enum Scalar {
+    Int(i64),
+    Bool(bool),
+    Text(String),
+}
+
+impl Scalar {
+    fn text<E: Error>(self, wanted: &str) -> Result<String, E> {
+        match self {
+            Scalar::Text(t) => Ok(t),
+            Scalar::Int(n) => Err(E::custom(format!("`{n}` has no unit: wanted {wanted}"))),
+            Scalar::Bool(_) => Err(E::custom(format!("wanted {wanted}"))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, a whole number, true or false")
+            }
+            fn visit_i64<E: Error>(self, v: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Int(v))
+            }
+            fn visit_bool<E: Error>(self, v: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(v))
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(v.into()))
+            }
+        }
+        d.deserialize_any(Any)
+    }
+}
