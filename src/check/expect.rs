@@ -81,7 +81,7 @@ impl fmt::Display for Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotsWanted {
     Count(Count),
-    These(SlotSet),
+    These(Box<SlotSet>),
 }
 
 /// What a reply must be.

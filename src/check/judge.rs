@@ -216,7 +216,7 @@ fn slots(w: &World, node: &str, want: &SlotsWanted) -> Answer {
         }
         SlotsWanted::These(set) => {
             let is = w.names.slots(claim);
-            (**is == *set, if is.is_empty() { "it owns none".into() } else { format!("it owns {is}") })
+            (**is == **set, if is.is_empty() { "it owns none".into() } else { format!("it owns {is}") })
         }
     }
 }

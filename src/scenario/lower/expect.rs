@@ -139,7 +139,7 @@ impl Lower {
                     let help = "write for example \"0-5460 5462\"; slots go from 0 to 16383".to_string();
                     self.wrong(want.span(), message, Some(help));
                 }
-                set.map(SlotsWanted::These)
+                set.map(|set| SlotsWanted::These(Box::new(set)))
             }
         }
     }
