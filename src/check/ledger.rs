@@ -97,7 +97,7 @@ fn holds(w: &World, owner: HostId, client: HostId, c: &Client, i: usize) -> bool
         }
         ClientSpec::ClusterWriter { .. } => {
             let member = crate::redis::client::member(client, i);
-            db.keys_in_slot(c.writes[i].slot).any(|key| has(key, &member))
+            db.keys_in_slot(c.writes[i].slot).into_iter().any(|key| has(key, &member))
         }
     }
 }
