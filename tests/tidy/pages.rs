@@ -18,6 +18,12 @@ fn the_page_of_directives_is_up_to_date() {
     page("book/src/reference/directives.md", &text);
 }
 
+#[test]
+fn the_page_of_scenario_files_is_up_to_date() {
+    let text = made_by("src/scenario/keys.rs") + &slotscope::scenario::reference_markdown();
+    page("book/src/reference/scenario.md", &text);
+}
+
 /// A section of the enum `Fact`: its title and the variants' names.
 fn sections(text: &str) -> Vec<(String, usize)> {
     let lines = text.lines().enumerate().filter_map(|(i, line)| {
