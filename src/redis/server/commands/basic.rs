@@ -71,7 +71,7 @@ pub fn save(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     Some(Value::ok())
 }
 
-/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]
+/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`
 ///
 /// redis: shutdownCommand @7.0.15
 /// deviates: FORCE changes nothing, because saving never fails.
