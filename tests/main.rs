@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: one module per subject.
 
 mod commands;
+mod render;
 mod support;
 mod tidy;

@@ -195,3 +195,15 @@ impl Registry {
         }
     }
 }
+
+impl crate::trace::Names for Registry {
+    fn node_hex(&self, node: NodeId) -> String {
+        self.nodes.get(node.0 as usize).map_or_else(|| "0".repeat(40), NodeName::to_string)
+    }
+    fn nick(&self, node: NodeId) -> String {
+        Registry::nick(self, node)
+    }
+    fn host(&self, host: HostId) -> &str {
+        self.host_name(host)
+    }
+}

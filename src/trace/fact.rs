@@ -148,6 +148,10 @@ pub enum Fact {
     NodeConfigLoaded {
         node: NodeId,
     },
+    /// CLUSTER RESET HARD gave self a new id.
+    HardReset {
+        node: NodeId,
+    },
     Loaded {
         keys: u64,
         ms: u64,
@@ -286,6 +290,7 @@ pub enum Fact {
         node: NodeId,
     },
     FailMessageUnknown {
+        from: NodeId,
         node: NodeId,
     },
     /// A failed node is reachable again, and nothing speaks against taking it back.
@@ -459,7 +464,10 @@ pub enum Fact {
     /// Self has the master's data and follows its stream.
     SyncDone,
     MasterTimedOut,
-    SyncTimedOut,
+    /// The handshake with the master, or the transfer of its data, took too long.
+    SyncTimedOut {
+        transfer: bool,
+    },
     ReplicaAsks {
         addr: Arc<str>,
     },

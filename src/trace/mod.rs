@@ -3,13 +3,16 @@
 //!
 //! Log, screen, checks, statistics, goldens and the book all read this and nothing else.
 //! Knows no protocol state: facts carry ids and numbers, never references.
-//! Read first: [`Fact`], then [`Trace::emit`]; `text` renders facts for people and as Redis's log.
+//! Read first: [`Fact`], then [`Trace::emit`]; [`text`] puts facts in words, [`log`] prints Redis's log.
 
 mod digest;
 mod fact;
+pub mod log;
+pub mod text;
 
 pub use digest::{Digest, Rung};
 pub use fact::{CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, Level, LogLevel};
+pub use text::Names;
 
 use crate::base::SimTime;
 use crate::id_type;

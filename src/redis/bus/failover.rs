@@ -309,7 +309,7 @@ impl Bus {
         self.rebind(cx, &slots, Some(ME));
         cx.emit(Fact::Promoted { from });
         self.because = cx.cause;
-        self.update_state(cx);
+        self.orders.push(Order::UpdateState);
         self.save(cx);
         self.broadcast_pong(cx, host, Pongs::All);
         self.reset_manual_failover();

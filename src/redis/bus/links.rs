@@ -80,10 +80,11 @@ impl Bus {
             self.row_mut(r).ping_sent = pinged;
         }
         self.set_flags(r, 0, flag::MEET);
+        let e = cx.names.endpoint_of(endpoint);
         cx.note(Level::Debug, || Fact::LinkConnected {
             node: id,
-            ip: Ipv4Addr::UNSPECIFIED,
-            cport: endpoint.0 as u16,
+            ip: e.ip.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            cport: e.cport,
         });
     }
 
@@ -114,7 +115,12 @@ impl Bus {
                 self.restless = true;
                 cx.note(Level::Debug, || Fact::LinkLost { node: id });
             }
-            LinkTag::In(r) => self.row_mut(r).inbound = ConnId::NONE,
+            LinkTag::In(r) => {
+                let row = self.row_mut(r);
+                row.inbound = ConnId::NONE;
+                let id = row.id;
+                cx.note(Level::Debug, || Fact::LinkLost { node: id });
+            }
             LinkTag::Stranger => {}
         }
     }

@@ -76,6 +76,8 @@ pub enum Order {
     },
     /// Become a master. redis: replicationUnsetMaster @7.0.15
     Lead,
+    /// Look again whether the cluster can serve, once the orders before this are carried out.
+    UpdateState,
     /// Stop accepting writes for so many ms. redis: pauseClients, CLIENT_PAUSE_WRITE @7.0.15
     PauseWrites {
         ms: u64,

@@ -77,7 +77,7 @@ impl Bus {
             Body::Fail(node) => match sender {
                 Some(_) => self.receive_fail(cx, p.sender, *node),
                 None => {
-                    cx.emit(Fact::FailMessageUnknown { node: *node });
+                    cx.emit(Fact::FailMessageUnknown { from: p.sender, node: *node });
                 }
             },
             Body::Publish { .. } if sender.is_some() => {

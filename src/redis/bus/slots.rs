@@ -370,7 +370,7 @@ impl Bus {
             let id = cx.names.node(name);
             cx.names.set_owner(id, cx.host);
             self.rename_row(ME, id, name);
-            cx.emit(Fact::NodeConfigNew { node: id });
+            cx.emit(Fact::HardReset { node: id });
         }
         self.todo |= todo::SAVE_CONFIG | todo::UPDATE_STATE | todo::FSYNC_CONFIG;
     }

@@ -107,11 +107,11 @@ impl Repl {
             | LinkState::ReceivePsync
                 if now.saturating_sub(self.transfer_last_io) > timeout =>
             {
-                cx.emit(Fact::SyncTimedOut);
+                cx.emit(Fact::SyncTimedOut { transfer: false });
                 self.abort_handshake(cx);
             }
             LinkState::Transfer if now.saturating_sub(self.transfer_last_io) > timeout => {
-                cx.emit(Fact::SyncTimedOut);
+                cx.emit(Fact::SyncTimedOut { transfer: true });
                 self.abort_handshake(cx);
             }
             LinkState::Connected if now.saturating_sub(self.last_io) > timeout => {

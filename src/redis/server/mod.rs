@@ -283,6 +283,9 @@ impl Server {
                 self.unpause(cx);
             }
             Order::Lead => self.repl.unset_master(cx),
+            Order::UpdateState => {
+                self.with_bus(cx, |b, cx, _| b.update_state(cx));
+            }
             Order::PauseWrites { ms } => self.paused_until = self.paused_until.max(cx.now.ms() + ms),
             Order::Unpause => self.unpause(cx),
             Order::DeleteKeys { slot } => {
@@ -487,7 +490,7 @@ impl Server {
             .save
             .iter()
             .find(|p| self.dirty >= u64::from(p.changes) && age > p.seconds)
-            .map(|p| (self.dirty, p.seconds));
+            .map(|p| (u64::from(p.changes), p.seconds));
         if let Some((changes, secs)) = due {
             cx.emit(Fact::SaveTriggered { changes, secs });
             self.save(cx);

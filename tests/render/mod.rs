@@ -1,0 +1,4 @@
+//! What a run looks like: logs, timelines, explanations.
+
+mod log_order;
+mod worlds;
