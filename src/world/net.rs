@@ -43,8 +43,8 @@ impl NetModel {
     /// parsing included.
     pub const LOOPBACK: NetModel = NetModel {
         preset: "loopback",
-        latency: Quantiles::new(60, 160, 420, 1100, 3000),
-        latency_zones: Quantiles::new(60, 160, 420, 1100, 3000),
+        latency: Quantiles::new(30, 95, 260, 800, 2500),
+        latency_zones: Quantiles::new(30, 95, 260, 800, 2500),
         loss_ppm: 0,
         bandwidth: 0,
     };

@@ -1,0 +1,229 @@
+//! `slotscope lab`: many runs of a scenario, their distributions, and the comparison with a recording
+//! of real Redis.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+
+use crate::lab::compare::{Options, compare_recording};
+use crate::lab::oracle::{SCENARIOS, Setup, Trial};
+use crate::lab::recording::Recording;
+use crate::lab::report::rows::{self, TrialRow};
+use crate::lab::report::spark::Glyphs;
+use crate::lab::report::{self, text};
+use crate::lab::samples::Samples;
+use crate::lab::stats::Bootstrap;
+use crate::scenario::{self, Scenario};
+use crate::trace::Level;
+
+/// Trials per cluster where no recording says how many its clusters had.
+const SERIES: u64 = 15;
+
+/// Many runs of a scenario: distributions, and comparison with a recording of real Redis.
+#[derive(clap::Args, Debug)]
+pub struct LabArgs {
+    /// A scenario; those in scenarios/oracle repeat recordings.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How many trials.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    trials: u64,
+    /// Seed of the first trial.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Compare with this recording, under its parameters; exit code 3 if the two differ.
+    #[arg(long, value_name = "RECORDING")]
+    compare: Option<PathBuf>,
+    /// Write the comparison as JSON to FILE, with a chart of both distributions per metric beside it.
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    report: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Worker threads; the results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+/// A mistake of the caller, said on stderr.
+fn refuse(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("slotscope lab: {message}");
+    ExitCode::from(2)
+}
+
+pub fn run(args: &LabArgs) -> ExitCode {
+    let scenario = match scenario::load(&args.file) {
+        Ok(s) => s,
+        Err(d) => {
+            eprint!("{d}");
+            return ExitCode::from(2);
+        }
+    };
+    let recording = match args.compare.as_deref().map(Recording::read).transpose() {
+        Ok(r) => r,
+        Err(e) => return refuse(e),
+    };
+    if let Some(n) = args.threads {
+        // The global pool can be set once, and this is the only place that does.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global();
+    }
+    let rows = match &scenario.oracle {
+        Some(o) => match oracle_trials(args, &scenario, &o.scenario, recording.as_ref()) {
+            Ok(rows) => rows,
+            Err(message) => return refuse(message),
+        },
+        None if recording.is_some() => {
+            return refuse("only scenarios with an [oracle] table repeat recordings: see scenarios/oracle");
+        }
+        None => script_trials(args, &scenario),
+    };
+    let samples = samples(&rows);
+    match write(args, &rows, &samples, recording.as_ref()) {
+        Ok(code) => code,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => refuse(e),
+    }
+}
+
+fn samples(rows: &[TrialRow]) -> Samples {
+    let mut s = Samples::default();
+    for r in rows {
+        s.push(&r.variant, r.metrics.iter().map(|(k, v)| (k.clone(), *v)));
+    }
+    s
+}
+
+fn progress(trials: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} trials, {per_sec}, {eta} left");
+    ProgressBar::new(trials).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Trials of an oracle scenario: series on clusters, as the recorder's jobs run them.
+fn oracle_trials(
+    args: &LabArgs,
+    scenario: &Scenario,
+    name: &str,
+    recording: Option<&Recording>,
+) -> Result<Vec<TrialRow>, String> {
+    if !SCENARIOS.contains(&name) {
+        return Err(format!("there is no way to repeat `{name}` yet; known are {}", SCENARIOS.join(", ")));
+    }
+    let mut setup = Setup::new(name, scenario.plan.clone());
+    let (mut jobs, mut length) = (1, SERIES);
+    if let Some(r) = recording {
+        if r.scenario != name {
+            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
+        }
+        setup.adopt(&r.params);
+        setup.adopt_machine(&r.samples());
+        jobs = r.params.jobs.unwrap_or(1).max(1);
+        length = (r.trials.len() as u64).div_ceil(jobs).max(1);
+    }
+    let bar = progress(args.trials);
+    // Series `i` is job `i mod jobs` of round `i / jobs`; trial numbers are as in the recorder.
+    let series = args.trials.div_ceil(length).max(1);
+    let per_round = jobs * length;
+    let mut trials: Vec<Trial> = (0..series)
+        .into_par_iter()
+        .flat_map_iter(|i| {
+            let first = i / jobs * per_round + i % jobs;
+            let seed = args.seed.wrapping_add(i);
+            let done = setup.series(first, jobs, length, seed);
+            bar.inc(done.len() as u64);
+            done
+        })
+        .collect();
+    bar.finish_and_clear();
+    trials.truncate(args.trials as usize);
+    Ok(trials
+        .into_iter()
+        .map(|t| TrialRow {
+            trial: t.number,
+            seed: t.seed,
+            variant: t.variant,
+            ok: true,
+            digest: t.digest,
+            metrics: t.metrics,
+        })
+        .collect())
+}
+
+/// Runs of an ordinary scenario under many seeds: which expectations held, and what writes cost.
+fn script_trials(args: &LabArgs, scenario: &Scenario) -> Vec<TrialRow> {
+    let bar = progress(args.trials);
+    let rows = (0..args.trials)
+        .into_par_iter()
+        .map(|i| {
+            let seed = args.seed.wrapping_add(i);
+            let outcome = scenario.run(seed, Level::Headline);
+            let mut metrics = std::collections::BTreeMap::new();
+            for v in &outcome.verdicts {
+                metrics.insert(format!("held: {}", v.text), Some(f64::from(u8::from(v.ok))));
+            }
+            bar.inc(1);
+            TrialRow {
+                trial: i,
+                seed,
+                variant: scenario.name.clone(),
+                ok: outcome.ok(),
+                digest: outcome.world.trace.digest.to_string(),
+                metrics,
+            }
+        })
+        .collect();
+    bar.finish_and_clear();
+    rows
+}
+
+fn write(
+    args: &LabArgs,
+    rows: &[TrialRow],
+    samples: &Samples,
+    recording: Option<&Recording>,
+) -> io::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let glyphs = if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode };
+    let summary = rows::summarise(samples, Bootstrap::default());
+    let comparison = recording.map(|r| {
+        let shown = args.compare.as_ref().map_or(String::new(), |p| p.display().to_string());
+        compare_recording(&shown, samples, r, Options::default())
+    });
+    match (args.format, &comparison) {
+        (Format::Text, Some(c)) => write!(out, "{}", text::comparison(c, glyphs))?,
+        (Format::Text, None) => write!(out, "{}", rows::summary_text(samples, &summary, glyphs))?,
+        (Format::Json, Some(c)) => {
+            serde_json::to_writer_pretty(&mut out, c)?;
+            writeln!(out)?;
+        }
+        (Format::Json, None) => {
+            rows::write_json(&mut out, rows, &summary)?;
+            writeln!(out)?;
+        }
+        (Format::Jsonl, _) => rows::write_json_lines(&mut out, rows)?,
+        (Format::Csv, _) => rows::write_csv(&mut out, rows)?,
+    }
+    if let (Some(path), Some(c), Some(r)) = (&args.report, &comparison, recording) {
+        for file in report::write_comparison(path, c, samples, &r.samples())? {
+            eprintln!("wrote {}", file.display());
+        }
+    }
+    Ok(match &comparison {
+        Some(c) if !c.passes => ExitCode::from(3),
+        None if rows.iter().any(|r| !r.ok) => ExitCode::from(1),
+        _ => ExitCode::SUCCESS,
+    })
+}
