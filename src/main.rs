@@ -1,3 +1,5 @@
-fn main() {
-    println!("slotscope {}", env!("CARGO_PKG_VERSION"));
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slotscope::cli::main()
 }

@@ -135,18 +135,28 @@ fn oracle_trials(
     }
     let bar = progress(args.trials);
     // Series `i` is job `i mod jobs` of round `i / jobs`; trial numbers are as in the recorder.
-    let series = args.trials.div_ceil(length).max(1);
     let per_round = jobs * length;
-    let mut trials: Vec<Trial> = (0..series)
-        .into_par_iter()
-        .flat_map_iter(|i| {
-            let first = i / jobs * per_round + i % jobs;
-            let seed = args.seed.wrapping_add(i);
-            let done = setup.series(first, jobs, length, seed);
-            bar.inc(done.len() as u64);
-            done
-        })
-        .collect();
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut next = 0;
+    // A cluster that does not become stable is replaced by another, as the recorder does; a deployment
+    // on which none does is given up.
+    while (trials.len() as u64) < args.trials {
+        let missing = (args.trials - trials.len() as u64).div_ceil(length);
+        let more: Vec<Trial> = (next..next + missing)
+            .into_par_iter()
+            .flat_map_iter(|i| {
+                let first = i / jobs * per_round + i % jobs;
+                let done = setup.series(first, jobs, length, args.seed.wrapping_add(i));
+                bar.inc(done.len() as u64);
+                done
+            })
+            .collect();
+        next += missing;
+        if more.is_empty() {
+            return Err("no cluster became stable under these parameters".to_string());
+        }
+        trials.extend(more);
+    }
     bar.finish_and_clear();
     trials.truncate(args.trials as usize);
     Ok(trials
@@ -196,7 +206,8 @@ fn write(
     recording: Option<&Recording>,
 ) -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    let glyphs = if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode };
+    let glyphs =
+        if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode };
     let summary = rows::summarise(samples, Bootstrap::default());
     let comparison = recording.map(|r| {
         let shown = args.compare.as_ref().map_or(String::new(), |p| p.display().to_string());

@@ -1,3 +1,27 @@
 //! L6: the command line. One file per subcommand.
 
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub mod lab;
 pub mod slot;
+
+#[derive(Parser)]
+#[command(name = "slotscope", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Lab(lab::LabArgs),
+}
+
+/// The program: arguments in, exit code out.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Lab(args) => lab::run(&args),
+    }
+}
