@@ -2,5 +2,6 @@
 
 mod commands;
 mod render;
+mod slot_cli;
 mod support;
 mod tidy;

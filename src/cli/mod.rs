@@ -17,11 +17,13 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Lab(lab::LabArgs),
+    Slot(slot::SlotArgs),
 }
 
 /// The program: arguments in, exit code out.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Lab(args) => lab::run(&args),
+        Command::Slot(args) => slot::run(&args),
     }
 }

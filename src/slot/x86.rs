@@ -893,3 +893,82 @@ unsafe fn middle_keys<const WIDE: bool>(
         unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), slots) };
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use crate::slot::{Keys, crc16_bitwise, hash_tag, kernels};
+
+    /// Some pages of memory with a page on each side that cannot be touched.
+    struct Fenced {
+        all: *mut u8,
+        page: usize,
+        pages: usize,
+    }
+
+    impl Fenced {
+        fn new(pages: usize) -> Fenced {
+            // SAFETY: a new private mapping, of which the middle is then made accessible.
+            unsafe {
+                let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+                let len = (pages + 2) * page;
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                let all = libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0);
+                assert_ne!(all, libc::MAP_FAILED);
+                let middle = all.cast::<u8>().add(page);
+                assert_eq!(
+                    libc::mprotect(middle.cast(), pages * page, libc::PROT_READ | libc::PROT_WRITE),
+                    0
+                );
+                Fenced { all: all.cast(), page, pages }
+            }
+        }
+        fn bytes(&mut self) -> &mut [u8] {
+            // SAFETY: the accessible pages of the mapping, which lives as long as `self`.
+            unsafe { std::slice::from_raw_parts_mut(self.all.add(self.page), self.pages * self.page) }
+        }
+    }
+
+    impl Drop for Fenced {
+        fn drop(&mut self) {
+            // SAFETY: the mapping made in `new`, which nobody refers to any more.
+            unsafe { libc::munmap(self.all.cast(), (self.pages + 2) * self.page) };
+        }
+    }
+
+    /// A read of one byte outside would end the process.
+    #[test]
+    fn keys_at_the_edges_of_mapped_memory() {
+        let mut fenced = Fenced::new(2);
+        let bytes = fenced.bytes();
+        for (i, b) in bytes.iter_mut().enumerate() {
+            *b = b"abcdefgh{ijklmnop}qrstuv:0123"[i * 7 % 29];
+        }
+        let end = bytes.len();
+        for len in 0..=2100 {
+            for key in [&bytes[..len], &bytes[end - len..]] {
+                let want = crc16_bitwise(hash_tag(key)) & 16383;
+                for kernel in kernels() {
+                    assert_eq!(kernel.slot(key), want, "{} {len}", kernel.name);
+                }
+            }
+        }
+        // Batches that fill the memory from edge to edge, with keys of one length and of many.
+        for step in (1..130).chain([500, 1000]) {
+            for many in [false, true] {
+                let mut offsets = vec![0u32];
+                let mut at = 0;
+                while at < end {
+                    at = (at + if many { 1 + at * 31 % step } else { step }).min(end);
+                    offsets.push(at as u32);
+                }
+                let keys = Keys::packed(bytes, &offsets).unwrap();
+                let want: Vec<u16> = keys.iter().map(|k| crc16_bitwise(hash_tag(k)) & 16383).collect();
+                for kernel in kernels() {
+                    let mut got = vec![0; keys.len()];
+                    kernel.slots(&keys, &mut got);
+                    assert_eq!(got, want, "{} {step}", kernel.name);
+                }
+            }
+        }
+    }
+}

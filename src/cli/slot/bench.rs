@@ -178,6 +178,7 @@ pub fn ours() -> Vec<Contender<'static>> {
 }
 
 /// One number of the table.
+#[derive(serde::Serialize)]
 pub struct Measured {
     pub workload: String,
     pub mean_len: f64,
