@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub mod lab;
 pub mod slot;
@@ -26,4 +26,9 @@ pub fn main() -> ExitCode {
         Command::Lab(args) => lab::run(&args),
         Command::Slot(args) => slot::run(&args),
     }
+}
+
+/// The command line as clap knows it: the book's page of commands is made from this.
+pub fn command() -> clap::Command {
+    Cli::command()
 }

@@ -24,6 +24,24 @@ fn the_page_of_scenario_files_is_up_to_date() {
     page("book/src/reference/scenario.md", &text);
 }
 
+#[test]
+fn the_page_of_commands_is_up_to_date() {
+    let mut program = slotscope::cli::command().disable_help_subcommand(true).term_width(100);
+    program.build();
+    let mut text = made_by("src/cli/") + "# Commands\n\nWhat each command says of itself with `--help`.\n";
+    manual(&mut text, &mut program);
+    page("book/src/reference/commands.md", &text);
+}
+
+/// The long help of a command and of those below it.
+fn manual(out: &mut String, command: &mut clap::Command) {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_string();
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    out.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    command.get_subcommands_mut().for_each(|below| manual(out, below));
+}
+
 /// A section of the enum `Fact`: its title and the variants' names.
 fn sections(text: &str) -> Vec<(String, usize)> {
     let lines = text.lines().enumerate().filter_map(|(i, line)| {
