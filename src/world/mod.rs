@@ -354,12 +354,12 @@ impl World {
             program.handle(&mut cx, input);
         }
         let mut ended = Vec::new();
-        while let Some((input, cause)) = queue.pop_front() {
+        while let Some((mut input, cause)) = queue.pop_front() {
             cx.cause = cause;
             if let Input::Closed { conn, .. } = input {
                 ended.push(conn);
             }
-            if still_open(&self.net, &input, host) {
+            if still_open(&self.net, cx.out, &mut input, host) {
                 read(&mut self.net, &input, host, now);
                 program.handle(&mut cx, input);
             }
@@ -839,16 +839,27 @@ fn digest_of(ev: Ev) -> u64 {
     }
 }
 
-/// Whether the end that an input came in on is still open: the program may have closed it in an
-/// earlier input of the same turn.
-fn still_open(net: &Network, input: &Input, host: HostId) -> bool {
-    match input {
-        Input::Message { conn, .. } | Input::Closed { conn, .. } | Input::Connected { conn, .. } => {
-            let c = net.conn(*conn);
-            c.state != net::ConnState::Free && c.open[usize::from(c.hosts[net::CLIENT] != host)]
+/// Whether the end that an input came in on is still open: the program may have closed it since, in an
+/// earlier input of the same turn too. One that waited gets the tag that its connection has by now.
+fn still_open(net: &Network, out: &[Effect], input: &mut Input, host: HostId) -> bool {
+    let (id, tag) = match input {
+        Input::Message { conn, tag, .. } | Input::Closed { conn, tag } | Input::Connected { conn, tag } => {
+            (*conn, tag)
         }
-        _ => true,
+        _ => return true,
+    };
+    let c = net.conn(id);
+    let side = usize::from(c.hosts[net::CLIENT] != host);
+    *tag = c.tags[side];
+    let mut open = c.state != net::ConnState::Free && c.open[side];
+    for effect in out {
+        match effect {
+            Effect::Tag(conn, new) if *conn == id => *tag = *new,
+            Effect::Close(conn) if *conn == id => open = false,
+            _ => {}
+        }
     }
+    open
 }
 
 /// The kernel learns that the process read a message.
