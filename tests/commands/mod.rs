@@ -179,6 +179,7 @@ fn a_replica_with_slots_dies_of_replicate() {
     assert_eq!(c.ask(replica, "CLUSTER DELSLOTS 9"), Value::ok());
     assert_eq!(c.ask(replica, "CLUSTER ADDSLOTS 9"), Value::ok());
     let host = slotscope::trace::HostId(replica as u32);
+    c.free(replica);
     assert_eq!(c.world.ask(host, &["CLUSTER", "REPLICATE", &other]), None);
     assert!(c.world.server(host).is_none(), "the process is gone");
 }

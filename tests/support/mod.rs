@@ -56,15 +56,26 @@ impl Cluster {
         Cluster { world }
     }
 
-    /// What node `n` answers at this moment. Words are separated by spaces.
+    /// What node `n` answers at this moment, or as soon as it is free. Words are separated by spaces.
     pub fn ask(&mut self, n: usize, line: &str) -> Value {
         let words: Vec<&str> = line.split(' ').collect();
         self.ask_words(n, &words)
     }
 
     pub fn ask_words(&mut self, n: usize, words: &[&str]) -> Value {
+        self.free(n);
         let answer = self.world.ask(HostId(n as u32), words);
         answer.unwrap_or_else(|| panic!("n{} does not answer {words:?}", n + 1))
+    }
+
+    /// Lets time pass until the event loop of node `n` is free: saving nodes.conf keeps it busy.
+    pub fn free(&mut self, n: usize) {
+        for _ in 0..1000 {
+            if self.world.hosts[HostId(n as u32)].is_reading(self.world.now()) {
+                return;
+            }
+            self.world.run_for(Dur::ms(1));
+        }
     }
 
     pub fn run(&mut self, time: Dur) {
