@@ -29,18 +29,25 @@ impl Quantiles {
         const P50: u64 = 1 << 31;
         const P90: u64 = (1u64 << 32) * 9 / 10;
         const P99: u64 = (1u64 << 32) * 99 / 100;
+        /// `part / WIDTH` of the way; dividing by a constant is a multiplication.
+        fn between<const WIDTH: u64>(lo: Dur, hi: Dur, part: u64) -> Dur {
+            let span = hi.0.saturating_sub(lo.0);
+            let step = match u32::try_from(span) {
+                Ok(span) => u64::from(span) * part / WIDTH,
+                Err(_) => (u128::from(span) * u128::from(part) / u128::from(WIDTH)) as u64,
+            };
+            Dur(lo.0 + step)
+        }
         let u = u64::from(u);
-        let (lo, hi, from, width) = if u < P50 {
-            (self.min, self.p50, 0, P50)
+        if u < P50 {
+            between::<P50>(self.min, self.p50, u)
         } else if u < P90 {
-            (self.p50, self.p90, P50, P90 - P50)
+            between::<{ P90 - P50 }>(self.p50, self.p90, u - P50)
         } else if u < P99 {
-            (self.p90, self.p99, P90, P99 - P90)
+            between::<{ P99 - P90 }>(self.p90, self.p99, u - P90)
         } else {
-            (self.p99, self.max, P99, (1 << 32) - P99)
-        };
-        let span = u128::from(hi.0.saturating_sub(lo.0));
-        Dur(lo.0 + (span * u128::from(u - from) / u128::from(width)) as u64)
+            between::<{ (1 << 32) - P99 }>(self.p99, self.max, u - P99)
+        }
     }
 
     pub fn draw(&self, rng: &mut Rng) -> Dur {

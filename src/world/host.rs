@@ -60,6 +60,9 @@ impl Clock {
     }
     pub fn read(&self, now: SimTime) -> NodeTime {
         let passed = now.since(self.base).0;
+        if self.drift_ppm == 0 {
+            return NodeTime(self.base_clock + passed);
+        }
         let drift = i128::from(passed) * i128::from(self.drift_ppm) / 1_000_000;
         NodeTime((self.base_clock + passed).saturating_add_signed(drift as i64))
     }
