@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench engine` prints one table, then criterion's own figures for the small parts.
 
+#![allow(clippy::disallowed_types)] // a bench measures time, and may round
+
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
