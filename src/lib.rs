@@ -16,6 +16,7 @@
 //! | L2 | [`redis`] | the modelled programs as pure state machines |
 //! | L3 | [`world`] | one deterministic universe: hosts, network, plan, time travel |
 //! | L4 | [`check`] | what a scenario expects, and what must hold in every run |
+//! | L4 | [`explain`] | why: phases, causes, votes and mechanisms of each failover |
 //! | L5 | [`scenario`] | scenario files: reading, every mistake at once, writing |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
 //! | L6 | [`cli`] | the command line, one file per subcommand |
@@ -28,6 +29,8 @@ pub mod base;
 pub mod check;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the world outside: clocks, files
 pub mod cli;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods)]
+pub mod explain;
 #[allow(clippy::disallowed_types)] // floats: nothing here flows back into a run
 pub mod lab;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]

@@ -206,4 +206,7 @@ impl crate::trace::Names for Registry {
     fn host(&self, host: HostId) -> &str {
         self.host_name(host)
     }
+    fn owner(&self, node: NodeId) -> Option<HostId> {
+        Registry::owner(self, node)
+    }
 }

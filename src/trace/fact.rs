@@ -4,6 +4,8 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{HostId, NodeId};
 use crate::base::Dur;
 
@@ -41,7 +43,7 @@ impl LogLevel {
 }
 
 /// Why a vote was refused. redis: cluster.c clusterSendFailoverAuthIfNeeded @7.0.15
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DenyReason {
     OldEpoch { requested: u64, current: u64 },
     AlreadyVoted { epoch: u64 },
@@ -53,7 +55,7 @@ pub enum DenyReason {
 }
 
 /// Why a replica cannot start a failover. redis: cluster.c clusterLogCantFailover @7.0.15
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum CantFailover {
     DataAge,
     WaitingDelay,
@@ -61,7 +63,7 @@ pub enum CantFailover {
     WaitingVotes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum FailClearReason {
     ReplicaReachable,
     MasterWithoutSlots,
@@ -69,7 +71,7 @@ pub enum FailClearReason {
 }
 
 /// What set a configEpoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum EpochCause {
     Failover,
     Bump,
@@ -79,7 +81,7 @@ pub enum EpochCause {
     Collision { with: NodeId },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum FailoverKind {
     Automatic,
     Manual,
@@ -88,7 +90,7 @@ pub enum FailoverKind {
 }
 
 /// Something that happened on a host.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Fact {
     // ---- the world: faults, processes, the plan ------------------------------------------------
     /// The deployment is formed, in agreement and in sync: time zero of the scenario's steps.

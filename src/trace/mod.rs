@@ -3,11 +3,13 @@
 //!
 //! Log, screen, checks, statistics, goldens and the book all read this and nothing else.
 //! Knows no protocol state: facts carry ids and numbers, never references.
-//! Read first: [`Fact`], then [`Trace::emit`]; [`text`] puts facts in words, [`log`] prints Redis's log.
+//! Read first: [`Fact`], then [`Trace::emit`]; [`text`] puts facts in words, [`log`] prints Redis's log,
+//! [`ndjson`] is for other programs.
 
 mod digest;
 mod fact;
 pub mod log;
+pub mod ndjson;
 pub mod text;
 
 pub use digest::{Digest, Rung};

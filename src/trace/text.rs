@@ -15,6 +15,12 @@ pub trait Names {
     fn nick(&self, node: NodeId) -> String;
     /// The name of a host.
     fn host(&self, host: HostId) -> &str;
+    /// The host that goes by the node id.
+    fn owner(&self, node: NodeId) -> Option<HostId>;
+    /// The name of the node's host, or all of its id.
+    fn called(&self, node: NodeId) -> String {
+        self.owner(node).map_or_else(|| self.node_hex(node), |h| self.host(h).to_string())
+    }
 }
 
 /// What a fact is about, for colours and filters.

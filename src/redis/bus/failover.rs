@@ -153,6 +153,7 @@ impl Bus {
     }
 
     fn schedule_election(&mut self, cx: &mut Cx<'_>, host: &Host, now: u64) {
+        let me_master = Some(self.me().slaveof).filter(|&m| m != NO_ROW);
         let rank = self.replica_rank(host);
         self.election.time = now + 500 + u64::from(self.rng_election.below(500)) + u64::from(rank) * 1000;
         self.election.count = 0;
@@ -169,7 +170,12 @@ impl Bus {
             rank: self.election.rank,
             offset: host.repl_offset,
         };
-        let cause = self.because.or(cx.cause);
+        // Another master's failure may have come after my own master's.
+        let failed = match me_master {
+            Some(m) if self.manual.end == 0 => self.row(m).because,
+            _ => FactId::NONE,
+        };
+        let cause = failed.or(self.because).or(cx.cause);
         self.election.because = cx.emit_because(fact, cause);
         cx.cause = self.election.because;
         // So that my siblings know my offset before they compute their rank.
