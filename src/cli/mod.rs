@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub mod lab;
+pub mod run;
 pub mod slot;
 
 #[derive(Parser)]
@@ -16,6 +17,7 @@ struct Cli {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     Lab(lab::LabArgs),
     Slot(slot::SlotArgs),
 }
@@ -23,6 +25,7 @@ enum Command {
 /// The program: arguments in, exit code out.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Slot(args) => slot::run(&args),
     }

@@ -1,0 +1,194 @@
+//! `slotscope run`: a scenario from its beginning to its end, without a screen.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::check::{self, Outcome};
+use crate::scenario::{self, Scenario};
+use crate::trace::Level;
+use crate::trace::log::{LogLine, Logger};
+use crate::trace::text::{Topic, headline};
+use crate::world::World;
+
+/// Run a scenario: the timeline of what happened, and whether what it expects came true.
+#[derive(clap::Args, Debug)]
+pub struct RunArgs {
+    /// A scenario file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Seed of everything random; without it the scenario's own.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write every event to FILE, one JSON object per line.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write one log file per node into DIR, in Redis's format.
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(args: &RunArgs) -> ExitCode {
+    let scenario = match scenario::load(&args.file) {
+        Ok(s) => s,
+        Err(d) => {
+            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            if colour {
+                eprint!("{}", d.fancy(true, 100))
+            } else {
+                eprint!("{d}")
+            }
+            return ExitCode::from(2);
+        }
+    };
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let level = if args.trace.is_some() || args.log.is_some() { Level::Debug } else { Level::Headline };
+    let outcome = scenario.run(seed, level);
+    match write(args, &scenario, seed, &outcome) {
+        Ok(()) if outcome.ok() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(1),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("slotscope run: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn write(args: &RunArgs, scenario: &Scenario, seed: u64, outcome: &Outcome) -> io::Result<()> {
+    let w = &outcome.world;
+    if let Some(path) = &args.trace {
+        write_trace(path, w)?;
+    }
+    if let Some(dir) = &args.log {
+        write_logs(dir, w)?;
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        Format::Text => write_text(&mut out, scenario, seed, outcome)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &as_json(scenario, seed, outcome))?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()
+}
+
+/// Seconds since the deployment was formed, signed.
+fn seconds(w: &World, at: crate::base::SimTime) -> String {
+    let us = w.since_formed(at);
+    let sign = if us < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", us.unsigned_abs() / 1_000_000, us.unsigned_abs() / 1000 % 1000)
+}
+
+fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Outcome) -> io::Result<()> {
+    let w = &outcome.world;
+    writeln!(out, "{}   (seed {seed})", scenario.title)?;
+    for note in &scenario.notes {
+        writeln!(out, "  note: {note}")?;
+    }
+    writeln!(out)?;
+    for e in &w.trace.events {
+        // How the cluster was formed is told by --trace and by the log files.
+        if w.formed_at.is_some_and(|t| e.at < t) || e.fact.level() != Level::Headline {
+            continue;
+        }
+        let mark = Topic::of(&e.fact).mark();
+        let host = w.names.host_name(e.host);
+        writeln!(out, "{:>10}s {mark} {host:<6} {}", seconds(w, e.at), headline(&e.fact, &w.names))?;
+    }
+    let marks: Vec<String> = Topic::ALL.iter().map(|t| format!("{} {}", t.mark(), t.name())).collect();
+    writeln!(out, "\n{}\n", marks.join("  "))?;
+    let l = check::ledger(w, None);
+    if l.sent > 0 {
+        writeln!(
+            out,
+            "writes: {} sent, {} acknowledged, {} kept, {} lost, {} refused, {} without an answer",
+            l.sent, l.acked, l.kept, l.lost, l.refused, l.unknown
+        )?;
+    }
+    for v in &outcome.verdicts {
+        writeln!(out, "{v}")?;
+    }
+    for f in &outcome.findings {
+        writeln!(out, "{f}")?;
+    }
+    writeln!(out, "digest {}  {} events to {}s", w.trace.digest, w.dispatched(), seconds(w, w.now()))
+}
+
+fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Value {
+    let w = &outcome.world;
+    let l = check::ledger(w, None);
+    let expectations: Vec<_> = outcome
+        .verdicts
+        .iter()
+        .map(|v| json!({"at_ms": v.at.0 as f64 / 1000.0, "text": v.text, "ok": v.ok, "seen": v.seen}))
+        .collect();
+    let checks: Vec<_> = outcome
+        .findings
+        .iter()
+        .map(|f| json!({"name": f.invariant.name, "kind": f.invariant.kind.name(), "ok": f.is_ok()}))
+        .collect();
+    json!({
+        "scenario": scenario.name,
+        "seed": seed,
+        "digest": w.trace.digest.to_string(),
+        "end_ms": w.since_formed(w.now()) as f64 / 1000.0,
+        "events": w.dispatched(),
+        "ok": outcome.ok(),
+        "writes": {"sent": l.sent, "acked": l.acked, "kept": l.kept, "lost": l.lost,
+                   "refused": l.refused, "unknown": l.unknown},
+        "expectations": expectations,
+        "checks": checks,
+    })
+}
+
+/// One JSON object per event: time in ms since the deployment was formed, host, fact as a sentence,
+/// and the line number of its cause.
+fn write_trace(path: &Path, w: &World) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for e in &w.trace.events {
+        let cause = e.cause.is_some().then_some(e.cause.0);
+        let line = json!({
+            "at_ms": w.since_formed(e.at) as f64 / 1000.0,
+            "host": w.names.host_name(e.host),
+            "topic": Topic::of(&e.fact).name(),
+            "text": headline(&e.fact, &w.names),
+            "cause": cause,
+        });
+        serde_json::to_writer(&mut out, &line)?;
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+fn write_logs(dir: &Path, w: &World) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let mut logger = Logger::default();
+    let mut lines: BTreeMap<u32, Vec<LogLine>> = BTreeMap::new();
+    for (i, e) in w.trace.events.iter().enumerate() {
+        logger.lines(&w.trace.events, i, &w.names, lines.entry(e.host.0).or_default());
+    }
+    for host in w.node_hosts() {
+        let name = w.names.host_name(host);
+        let mut out = BufWriter::new(File::create(dir.join(format!("{name}.log")))?);
+        for line in lines.get(&host.0).into_iter().flatten() {
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
