@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: one module per subject.
 
 mod commands;
+mod differential;
 mod render;
 mod slot_cli;
 mod support;

@@ -7,6 +7,8 @@ use slotscope::text::{
     parse_slots, subfields,
 };
 
+use slotscope::world::plan::Action;
+
 use crate::support::Cluster;
 
 const PORTS: [u16; 6] = [7000, 7001, 7002, 7003, 7004, 7005];
@@ -18,8 +20,6 @@ fn text(value: &Value) -> &str {
 #[test]
 fn every_line_of_every_view_is_read() {
     let mut c = Cluster::formed(PORTS, 7);
-    // Until the first byte of the stream a replica counts as not available.
-    c.run(Dur::secs(12));
     for n in 0..6 {
         let nodes = c.ask(n, "CLUSTER NODES");
         assert!(matches!(nodes, Value::Verbatim { .. }));
@@ -89,7 +89,16 @@ fn info_has_its_sections_in_order() {
         parse_info(text(&c.ask(n, &format!("INFO {section}")))).unwrap().remove(0)
     };
     c.ask(0, "SET hello v");
-    c.run(Dur::secs(2));
+    // Between two bytes of the stream, and after the acknowledgement of the first.
+    c.run(Dur::ms(500));
+    while c
+        .world
+        .host("n1")
+        .and_then(|h| c.world.server(h))
+        .is_some_and(|s| s.repl.replicas.iter().any(|r| r.ack_offset < s.repl.offset))
+    {
+        c.run(Dur::ms(10));
+    }
     let master = of(&mut c, 0, "replication");
     assert_eq!((master.get("role"), master.get("connected_slaves")), (Some("master"), Some("1")));
     let replica = c.replica_of(0);
@@ -194,9 +203,26 @@ fn config_rewrite_outlives_the_process() {
     assert_eq!(c.ask(0, "CONFIG SET cluster-node-timeout 3000"), Value::ok());
     assert!(value(&mut c).contains("\"3000\""));
     assert_eq!(c.world.ask(host, &["SHUTDOWN", "NOSAVE", "NOW"]), None);
-    c.world.act(&slotscope::world::plan::Action::Start { node: "n1".into(), wipe: false });
+    c.world.act(&Action::Start { node: "n1".into(), wipe: false });
     c.run(Dur::secs(1));
     assert!(value(&mut c).contains("\"2500\""));
+}
+
+/// Names and flags of the configuration hold from the first moment of a life.
+#[test]
+fn what_a_node_announces_comes_from_its_configuration() {
+    let mut c = Cluster::formed(PORTS, 7);
+    c.ask(0, "CONFIG SET cluster-announce-hostname host-0.example cluster-replica-no-failover yes");
+    c.ask(0, "CONFIG REWRITE");
+    c.ask(0, "CONFIG SET cluster-announce-hostname host-9.example cluster-replica-no-failover no");
+    let me = |c: &mut Cluster| c.nodes(0).myself().unwrap().clone();
+    assert_eq!(me(&mut c).hostname, "host-9.example");
+    assert!(!me(&mut c).flags.has(NodeFlags::NOFAILOVER));
+    c.world.act(&Action::Kill { node: "n1".into() });
+    c.world.act(&Action::Start { node: "n1".into(), wipe: false });
+    c.run(Dur::secs(1));
+    assert_eq!(me(&mut c).hostname, "host-0.example");
+    assert!(me(&mut c).flags.has(NodeFlags::NOFAILOVER));
 }
 
 #[test]
@@ -231,6 +257,6 @@ fn commands_describe_themselves() {
     let rows = get.as_array().unwrap();
     assert_eq!(rows[0].as_array().unwrap()[1], Value::Int(2));
     assert_eq!(text(&rows[1].as_array().unwrap()[0]), "cluster|nodes");
-    assert_eq!(rows[2], Value::NilArray);
+    assert_eq!(rows[2], Value::Nil);
     assert_eq!(c.ask(0, "COMMAND GETKEYS DEL a b"), Value::bulks(["a", "b"]));
 }

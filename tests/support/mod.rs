@@ -4,14 +4,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use slotscope::base::Dur;
-use slotscope::params::{Config, LocalAction};
+use slotscope::params::{Config, Source};
 use slotscope::redis::Disk;
 use slotscope::resp::Value;
 use slotscope::text::{NodesText, parse_nodes};
 use slotscope::trace::{HostId, Level};
 use slotscope::world::World;
 use slotscope::world::net::NetModel;
-use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
 
 /// Three masters and three replicas on one machine, as redis-cli creates them. Nodes are numbered from 0
 /// in the order of their ports; the first three are the masters.
@@ -19,31 +19,46 @@ pub struct Cluster {
     pub world: World,
 }
 
-/// Node timeout of the clusters of the tests, in ms.
-pub const NODE_TIMEOUT: u64 = 2000;
+/// The directives of every node of the tests, by name and value.
+pub const SETTINGS: [(&str, &str); 6] = [
+    ("bind", "127.0.0.1"),
+    ("save", ""),
+    ("cluster-node-timeout", "2000"),
+    ("repl-ping-replica-period", "1"),
+    ("repl-diskless-sync-delay", "0"),
+    ("enable-debug-command", "yes"),
+];
 
 impl Cluster {
     /// A formed cluster on these ports.
     pub fn formed(ports: [u16; 6], seed: u64) -> Cluster {
-        let nodes = ports.iter().enumerate().map(|(i, &port)| {
+        Cluster::with_spares(ports, &[], seed)
+    }
+
+    /// The same, and further nodes that run, each alone: (port, `cluster-enabled`).
+    pub fn with_spares(ports: [u16; 6], spares: &[(u16, bool)], seed: u64) -> Cluster {
+        let start = |i: usize| if i < 6 { Start::At(Dur::ms(10 * i as u64)) } else { Start::Never };
+        let all: Vec<(u16, bool)> = ports.iter().map(|&p| (p, true)).chain(spares.iter().copied()).collect();
+        let node = |(i, &(port, clustered)): (usize, &(u16, bool))| {
             let mut conf = Config::default();
+            for (name, value) in SETTINGS {
+                conf.set(name, &[value], Source::File).expect("a directive of Redis");
+            }
             conf.port = port;
-            conf.cluster_enabled = true;
-            conf.cluster_node_timeout = NODE_TIMEOUT;
-            conf.enable_debug_command = LocalAction::Yes;
+            conf.cluster_enabled = clustered;
             NodeSpec {
                 name: format!("n{}", i + 1),
                 ip: Ipv4Addr::LOCALHOST,
                 conf: Arc::new(conf),
                 place: Place::default(),
-                start: Start::At(Dur::ms(10 * i as u64)),
+                start: start(i),
                 disk: Disk::default(),
                 clock: ClockSpec::default(),
             }
-        });
+        };
         let plan = Plan {
             title: "commands".into(),
-            nodes: nodes.collect(),
+            nodes: all.iter().enumerate().map(node).collect(),
             clients: Vec::new(),
             formation: Formation::RedisCli { replicas: 1 },
             network: NetModel::LOOPBACK,
@@ -53,6 +68,11 @@ impl Cluster {
         };
         let mut world = World::new(Arc::new(plan), seed, Level::Headline);
         assert!(world.run_until_formed(), "the cluster does not form");
+        for i in 6..all.len() {
+            world.act(&Action::Start { node: format!("n{}", i + 1), wipe: false });
+        }
+        // The first PING of the stream is what makes a replica count as available.
+        world.run_for(Dur::secs(3));
         Cluster { world }
     }
 

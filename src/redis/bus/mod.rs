@@ -143,6 +143,8 @@ pub struct Bus {
     restless: bool,
     /// Nodes with the PFAIL flag.
     pfail_count: u32,
+    /// How often a replica was attached to a master.
+    attachments: u64,
     /// Marks the rows already in the packet being built.
     stamps: Vec<u32>,
     stamp: u32,
@@ -195,6 +197,7 @@ impl Bus {
             next_scan: 0,
             restless: true,
             pfail_count: 0,
+            attachments: 0,
             stamps: Vec::new(),
             stamp: 0,
             rng_ping: cx.stream("random ping"),
@@ -204,15 +207,21 @@ impl Bus {
             because: FactId::NONE,
         };
         bus.add_row(id, name, flag::MYSELF | flag::MASTER, cx.now.ms());
-        bus.derive_my_endpoint(cx);
+        bus.fit_myself(cx);
         bus
     }
 
-    /// Fits my own row to the configuration.
-    /// redis: deriveAnnouncedPorts, clusterUpdateMyselfIp, clusterUpdateMyselfFlags @7.0.15
+    /// The configuration changed.
     pub fn reconfigure(&mut self, cx: &mut Cx<'_>, conf: BusConf) {
         self.conf = conf;
         self.next_scan = 0;
+        self.fit_myself(cx);
+    }
+
+    /// Fits my own row to the configuration.
+    /// redis: deriveAnnouncedPorts, clusterUpdateMyselfIp, clusterUpdateMyselfFlags,
+    /// clusterUpdateMyselfHostname @7.0.15
+    fn fit_myself(&mut self, cx: &mut Cx<'_>) {
         self.derive_my_endpoint(cx);
         let (set, clear) =
             if self.conf.replica_no_failover { (flag::NOFAILOVER, 0) } else { (0, flag::NOFAILOVER) };

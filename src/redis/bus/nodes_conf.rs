@@ -204,7 +204,7 @@ impl Bus {
         let max = bus.rows.iter().map(|r| r.config_epoch).max().unwrap_or(0);
         bus.current_epoch = image.current_epoch.max(max);
         bus.last_vote_epoch = image.last_vote_epoch;
-        bus.derive_my_endpoint(cx);
+        bus.fit_myself(cx);
         bus.restless = true;
         cx.emit(Fact::NodeConfigLoaded { node: bus.row(ME).id });
         bus

@@ -312,7 +312,11 @@ impl Bus {
 
     /// redis: clusterNodeAddSlave @7.0.15
     pub(super) fn attach_to_master(&mut self, r: RowIdx, master: RowIdx) {
-        self.row_mut(r).slaveof = master;
+        let attached = self.attachments;
+        self.attachments += 1;
+        let row = self.row_mut(r);
+        row.slaveof = master;
+        row.attached = attached;
         self.set_flags(master, flag::MIGRATE_TO, 0);
     }
 

@@ -57,6 +57,8 @@ pub struct Row {
     pub inbound: ConnId,
     /// Its master, as a row; `NO_ROW` if it is a master or its master is unknown.
     pub slaveof: RowIdx,
+    /// How many attachments of replicas there were before that to its master.
+    pub attached: u64,
     pub link_up: bool,
     pub slots: ClaimId,
     pub numslots: u16,
@@ -268,7 +270,15 @@ impl Bus {
         }
     }
 
-    /// Rows of the replicas of a master, in table order of attachment is not kept by the model.
+    /// Rows of the replicas of a master, in the order in which they were attached to it.
+    /// redis: cluster.h clusterNode slaves @7.0.15
+    pub fn replicas_as_attached(&self, master: RowIdx) -> Vec<RowIdx> {
+        let mut all: Vec<RowIdx> = self.replicas_of(master).collect();
+        all.sort_by_key(|&r| self.row(r).attached);
+        all
+    }
+
+    /// Rows of the replicas of a master, in the order of rows.
     pub fn replicas_of(&self, master: RowIdx) -> impl Iterator<Item = RowIdx> + '_ {
         (0..self.rows.len() as u16).filter(move |&r| {
             let row = self.row(r);
@@ -288,6 +298,7 @@ impl Bus {
             endpoint: EndpointId::NOWHERE,
             inbound: ConnId::NONE,
             slaveof: NO_ROW,
+            attached: 0,
             link_up: false,
             slots: ClaimId::EMPTY,
             numslots: 0,

@@ -47,8 +47,9 @@ fn set_readonly(s: &mut Server, caller: Caller, on: bool) -> Reply {
 }
 
 pub fn select(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    match integer(&args[1]).and_then(|n| i32::try_from(n).ok()) {
-        None => refuse(NOT_AN_INTEGER),
+    let Some(db) = integer(&args[1]) else { return refuse(NOT_AN_INTEGER) };
+    match i32::try_from(db).ok() {
+        None => refuse("value is out of range, value must between -2147483648 and 2147483647"),
         Some(db) if s.cluster_enabled && db != 0 => refuse("SELECT is not allowed in cluster mode"),
         Some(db) if (0..s.conf.databases as i32).contains(&db) => Some(Value::ok()),
         Some(_) => refuse("DB index is out of range"),

@@ -22,7 +22,7 @@ pub const SUBS: &[Spec] = &[
     sub("docs", -2, ANY, docs, "DOCS [<command-name> ...]",
         "Return documentation details about multiple Redis commands.\n\
          If no command names are given, documentation details for all\ncommands are returned."),
-    sub("getkeys", -3, ANY, getkeys, "GETKEYS <full-command>",
+    sub("getkeys", -4, ANY, getkeys, "GETKEYS <full-command>",
         "Return the keys from a full Redis command."),
     sub("help", 2, ANY, help, "HELP",
         "Prints this help."),
@@ -55,7 +55,7 @@ pub fn info(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     if args.len() == 2 {
         return all(s, cx, caller, args);
     }
-    let one = |name: &Vec<u8>| named(name).map_or(Value::NilArray, |f| details(f.full_name(), f.spec));
+    let one = |name: &Vec<u8>| named(name).map_or(Value::Nil, |f| details(f.full_name(), f.spec));
     Some(Value::Array(args[2..].iter().map(one).collect()))
 }
 

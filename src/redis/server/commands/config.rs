@@ -6,6 +6,7 @@ use super::super::Server;
 use super::super::command::{Caller, Reply, Spec, prop::*, sub};
 use super::super::stats::Stats;
 use super::help;
+use crate::base::Dur;
 use crate::params::SetContext;
 use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, DiskWrite};
@@ -55,6 +56,8 @@ pub fn set(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> R
 /// redis: resetServerStats @7.0.15
 pub fn resetstat(s: &mut Server, _: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     s.stats = Stats::default();
+    s.repl.forks = 0;
+    s.repl.last_fork = Dur::ZERO;
     s.repl.sync_full = 0;
     s.repl.sync_partial_ok = 0;
     s.repl.sync_partial_err = 0;

@@ -38,7 +38,10 @@ pub fn replicas(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> R
     s.with_bus(cx, |bus, cx, _| match lookup_node(bus, cx, &args[2]) {
         None => refuse(format!("Unknown node {}", shown(&args[2]))),
         Some(r) if bus.row(r).is(flag::SLAVE) => refuse("The specified node is not a master"),
-        Some(r) => Some(Value::bulks(bus.replicas_of(r).map(|s| node_line(bus, cx, bus.row(s))))),
+        Some(r) => {
+            let replicas = bus.replicas_as_attached(r).into_iter();
+            Some(Value::bulks(replicas.map(|s| node_line(bus, cx, bus.row(s)))))
+        }
     })?
 }
 
@@ -193,7 +196,6 @@ fn look<T>(s: &mut Server, cx: &mut Cx<'_>, f: impl FnOnce(&View<'_, '_>) -> T) 
 /// CLUSTER SLOTS
 ///
 /// redis: clusterReplyMultiBulkSlots @7.0.15
-/// deviates: replicas come in the order of the table of nodes; Redis has them as they were attached.
 pub fn slots(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     look(s, cx, |v| {
         let mut out = Vec::new();
@@ -205,7 +207,7 @@ pub fn slots(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
             }
             if let Some(r) = owner.and_then(|o| v.bus.find(o)) {
                 let mut row = vec![Value::Int(first.into()), Value::Int((end - 1).into()), v.slots_node(r)];
-                let replicas = v.bus.replicas_of(r).filter(|&s| v.is_available(s));
+                let replicas = v.bus.replicas_as_attached(r).into_iter().filter(|&s| v.is_available(s));
                 row.extend(replicas.map(|s| v.slots_node(s)));
                 out.push(Value::Array(row));
             }
@@ -224,7 +226,8 @@ pub fn shards(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply 
         let shards = order.filter(|&r| v.bus.row(r).is_master()).map(|r| {
             let ranges = v.cx.names.slots(v.bus.row(r).slots).ranges();
             let bounds = ranges.iter().flat_map(|range| [*range.start(), *range.end()]);
-            let nodes = std::iter::once(r).chain(v.bus.replicas_of(r)).map(|n| v.shard_node(n)).collect();
+            let nodes = std::iter::once(r).chain(v.bus.replicas_as_attached(r));
+            let nodes = nodes.map(|n| v.shard_node(n)).collect();
             let slots = bounds.map(|slot| Value::Int(slot.into())).collect();
             map(vec![("slots", Value::Array(slots)), ("nodes", Value::Array(nodes))])
         });

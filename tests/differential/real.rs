@@ -1,0 +1,162 @@
+//! Real redis-servers on loopback, and a plain connection to each.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use slotscope::resp::{ReplyReader, Value, encode_command};
+
+use crate::support::SETTINGS;
+
+/// What is modelled; another server would differ for good reasons.
+const VERSION: &str = "7.0.15";
+/// No reply takes longer.
+const REPLY: Duration = Duration::from_secs(10);
+
+/// Why there is no server to compare with, if there is none.
+pub fn missing() -> Option<String> {
+    for program in ["redis-server", "redis-cli"] {
+        let Ok(out) = Command::new(program).arg("--version").output() else {
+            return Some(format!("{program} is not on PATH"));
+        };
+        let text = String::from_utf8_lossy(&out.stdout);
+        if !text.contains(VERSION) {
+            return Some(format!("{program} is not version {VERSION}: {}", text.trim()));
+        }
+    }
+    None
+}
+
+/// A process that does not outlive its owner, panic or not.
+struct Process(Child);
+
+impl Process {
+    fn end(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The servers, by number, with one connection to each.
+pub struct Servers {
+    conns: Vec<Conn>,
+    // Dropped in this order: processes before the folder they write to.
+    processes: Vec<Process>,
+    dir: tempfile::TempDir,
+}
+
+struct Conn {
+    stream: TcpStream,
+    reader: ReplyReader,
+}
+
+/// Ports that are free together with their bus ports, below those that the kernel hands out.
+pub fn free_ports(count: usize) -> Vec<u16> {
+    let begin = 20_000 + (std::process::id() % 200) as u16 * 10;
+    let free = |port: &u16| {
+        let taken = |p: u16| TcpListener::bind(("127.0.0.1", p)).is_err();
+        !taken(*port) && !taken(*port + 10_000)
+    };
+    let found: Vec<u16> = (begin..22_700).chain(20_000..begin).filter(free).take(count).collect();
+    assert_eq!(found.len(), count, "not enough free ports");
+    found
+}
+
+impl Servers {
+    /// Starts a server per port; those with `true` are cluster nodes.
+    pub fn start(nodes: &[(u16, bool)]) -> Servers {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let processes: Vec<Process> = nodes.iter().map(|&(port, c)| spawn(dir.path(), port, c)).collect();
+        let conns = nodes.iter().map(|&(port, _)| Conn::open(port)).collect();
+        Servers { conns, processes, dir }
+    }
+
+    /// `redis-cli --cluster create` with one replica per master.
+    pub fn create_cluster(&self, ports: &[u16]) {
+        let log = self.dir.path().join("create.log");
+        let file = File::create(&log).expect("a log file");
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "create"]).args(ports.iter().map(|p| format!("127.0.0.1:{p}")));
+        command.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a log file")).stderr(file);
+        let mut cli = Process(command.spawn().expect("redis-cli starts"));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let done = loop {
+            match cli.0.try_wait().expect("redis-cli is a child") {
+                Some(status) => break status.success(),
+                None if Instant::now() > deadline => break false,
+                None => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        assert!(done, "redis-cli --cluster create: {}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
+    pub fn ask(&mut self, n: usize, words: &[&str]) -> Value {
+        self.conns[n].ask(words)
+    }
+
+    /// kill -9
+    pub fn kill(&mut self, n: usize) {
+        self.processes[n].end();
+    }
+}
+
+fn spawn(dir: &Path, port: u16, clustered: bool) -> Process {
+    let home = dir.join(port.to_string());
+    std::fs::create_dir(&home).expect("a folder for the server");
+    let mut command = Command::new("redis-server");
+    command.arg("--port").arg(port.to_string()).arg("--dir").arg(&home);
+    command.args(["--daemonize", "no", "--logfile", "redis.log"]);
+    command.args(["--cluster-enabled", if clustered { "yes" } else { "no" }]);
+    for (name, value) in SETTINGS {
+        command.arg(format!("--{name}")).arg(value);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Process(command.spawn().expect("redis-server starts"))
+}
+
+impl Conn {
+    /// Connects, waiting until the server listens.
+    fn open(port: u16) -> Conn {
+        let deadline = Instant::now() + REPLY;
+        let stream = loop {
+            match TcpStream::connect(("127.0.0.1", port)) {
+                Ok(stream) => break stream,
+                Err(e) if Instant::now() > deadline => panic!("port {port}: {e}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        stream.set_read_timeout(Some(REPLY)).expect("a timeout");
+        stream.set_nodelay(true).expect("a socket option");
+        Conn { stream, reader: ReplyReader::default() }
+    }
+
+    fn ask(&mut self, words: &[&str]) -> Value {
+        let mut request = Vec::new();
+        encode_command(words, &mut request);
+        self.stream.write_all(&request).unwrap_or_else(|e| panic!("{words:?}: {e}"));
+        let mut bytes = [0; 65536];
+        loop {
+            match self.reader.next_reply() {
+                Ok(Some(value)) => return value,
+                Ok(None) => {}
+                Err(e) => panic!("{words:?}: {e}"),
+            }
+            match self.stream.read(&mut bytes) {
+                Ok(n) if n > 0 => self.reader.feed(&bytes[..n]),
+                Ok(_) => panic!("{words:?}: the server closed the connection"),
+                Err(e) => panic!("{words:?}: {e}"),
+            }
+        }
+    }
+}
