@@ -19,6 +19,7 @@
 //! | L4 | [`explain`] | why: phases, causes, votes and mechanisms of each failover |
 //! | L5 | [`scenario`] | scenario files: reading, every mistake at once, writing |
 //! | L5 | [`lab`] | many runs: statistics, comparison with recordings of real Redis, reports |
+//! | L6 | [`tui`] | the terminal: model, update, view |
 //! | L6 | [`cli`] | the command line, one file per subcommand |
 
 #![deny(unsafe_code)]
@@ -46,5 +47,7 @@ pub mod slot;
 pub mod text;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod trace;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the wall clock of the player
+pub mod tui;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods)]
 pub mod world;

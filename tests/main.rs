@@ -6,3 +6,4 @@ mod render;
 mod slot_cli;
 mod support;
 mod tidy;
+mod tui;

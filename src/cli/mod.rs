@@ -4,20 +4,25 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+pub mod explain;
 pub mod lab;
+pub mod play;
 pub mod run;
 pub mod slot;
 
 #[derive(Parser)]
 #[command(name = "slotscope", version, about)]
 struct Cli {
+    /// Without one: a list of scenarios to choose from.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Play(play::PlayArgs),
     Run(run::RunArgs),
+    Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
     Slot(slot::SlotArgs),
 }
@@ -25,9 +30,12 @@ enum Command {
 /// The program: arguments in, exit code out.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
-        Command::Lab(args) => lab::run(&args),
-        Command::Slot(args) => slot::run(&args),
+        None => play::open(),
+        Some(Command::Play(args)) => play::run(&args),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Lab(args)) => lab::run(&args),
+        Some(Command::Slot(args)) => slot::run(&args),
     }
 }
 

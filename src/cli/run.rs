@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::check::{self, Outcome};
+use crate::explain;
 use crate::scenario::{self, Scenario};
 use crate::trace::Level;
 use crate::trace::log::{LogLine, Logger};
@@ -112,6 +113,15 @@ fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Ou
     }
     let marks: Vec<String> = Topic::ALL.iter().map(|t| format!("{} {}", t.mark(), t.name())).collect();
     writeln!(out, "\n{}\n", marks.join("  "))?;
+    for f in explain::failovers(&w.trace, &w.names, &w.plan) {
+        let victim = w.names.host_name(f.victim);
+        match f.winner {
+            Some(winner) => writeln!(out, "{victim} was replaced by {}", w.names.host_name(winner))?,
+            None => writeln!(out, "{victim} was not replaced")?,
+        }
+        super::explain::waterfall(out, &f)?;
+        writeln!(out)?;
+    }
     let l = check::ledger(w, None);
     if l.sent > 0 {
         writeln!(
@@ -142,6 +152,24 @@ fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Val
         .iter()
         .map(|f| json!({"name": f.invariant.name, "kind": f.invariant.kind.name(), "ok": f.is_ok()}))
         .collect();
+    let failovers: Vec<_> = explain::failovers(&w.trace, &w.names, &w.plan)
+        .iter()
+        .map(|f| {
+            let mut metrics = serde_json::Map::new();
+            for (name, t) in f.times.moments() {
+                let ms = t.map(|t| (f.since(t) as f64 / 100.0).round() / 10.0);
+                metrics.insert(name.to_string(), json!(ms));
+            }
+            metrics.insert("announced_delay".to_string(), json!(f.times.announced_delay_ms));
+            json!({
+                "kind": "cluster",
+                "victim": w.names.host_name(f.victim),
+                "winner": f.winner.map(|h| w.names.host_name(h)),
+                "injected_at_ms": w.since_formed(f.injected_at) as f64 / 1000.0,
+                "metrics": metrics,
+            })
+        })
+        .collect();
     json!({
         "scenario": scenario.name,
         "seed": seed,
@@ -149,6 +177,7 @@ fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Val
         "end_ms": w.since_formed(w.now()) as f64 / 1000.0,
         "events": w.dispatched(),
         "ok": outcome.ok(),
+        "failovers": failovers,
         "writes": {"sent": l.sent, "acked": l.acked, "kept": l.kept, "lost": l.lost,
                    "refused": l.refused, "unknown": l.unknown},
         "expectations": expectations,
@@ -156,22 +185,9 @@ fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Val
     })
 }
 
-/// One JSON object per event: time in ms since the deployment was formed, host, fact as a sentence,
-/// and the line number of its cause.
 fn write_trace(path: &Path, w: &World) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
-    for e in &w.trace.events {
-        let cause = e.cause.is_some().then_some(e.cause.0);
-        let line = json!({
-            "at_ms": w.since_formed(e.at) as f64 / 1000.0,
-            "host": w.names.host_name(e.host),
-            "topic": Topic::of(&e.fact).name(),
-            "text": headline(&e.fact, &w.names),
-            "cause": cause,
-        });
-        serde_json::to_writer(&mut out, &line)?;
-        writeln!(out)?;
-    }
+    crate::trace::ndjson::write(&w.trace, &w.names, &mut out)?;
     out.flush()
 }
 

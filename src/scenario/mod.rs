@@ -9,6 +9,7 @@
 
 mod diagnostics;
 mod keys;
+pub mod library;
 mod lower;
 mod read;
 mod schema;
@@ -102,9 +103,12 @@ fn too_large(limit: u64) -> String {
     format!("larger than {} MiB", limit >> 20)
 }
 
-/// A text file of bounded size; the error is a sentence, and what would be right.
+/// A text file of bounded size, of the disk or of [`library`]; the error is a sentence, and what would be right.
 fn read_text(path: &Path, limit: u64) -> Result<String, (String, Option<&'static str>)> {
     let refuse = |e: std::io::Error| (format!("cannot be read: {e}"), None);
+    if let Some(text) = library::text(path) {
+        return Ok(text.to_string());
+    }
     let meta = std::fs::metadata(path).map_err(refuse)?;
     if meta.is_dir() {
         return Err(("is a directory".into(), Some("name a file in it")));

@@ -1,30 +1,83 @@
 //! Time travel: a run with checkpoints, so that any moment can be shown, forward or back.
+//!
+//! Checkpoints lie a number of dispatched events apart, because events are what replay costs: any
+//! moment that was ever reached is at most that many events away. When checkpoints weigh too much,
+//! every other one goes and the distance doubles.
 
 use std::sync::Arc;
 
 use super::World;
+use super::host::Program;
 use super::plan::{Action, Plan};
 use crate::base::{Dur, SimTime};
-use crate::trace::Level;
+use crate::redis::bus::view::Row;
+use crate::redis::client::Write;
+use crate::trace::{Event, Fact, Level};
 
-/// A world at any time of its run. Going back restores the last checkpoint before and runs forward
+/// Dispatched events between checkpoints: a few milliseconds of replay at most.
+const SPACING: u64 = 4_000;
+/// Bytes that checkpoints may hold, roughly.
+const BUDGET: u64 = 192 << 20;
+/// What a host weighs apart from its tables, bytes, roughly.
+const HOST_WEIGHT: u64 = 8 << 10;
+
+/// A world at some time of its run. Going back restores the last checkpoint before and runs forward
 /// from it: the same events in the same order, whatever the spacing.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// (time, world at that time), ascending; the first is the start of the run.
-    checkpoints: Vec<(SimTime, World)>,
-    spacing: Dur,
+    /// Ascending; the first is the start of the run.
+    checkpoints: Vec<Checkpoint>,
+    spacing: u64,
     now: World,
+    /// Deeds done before `now`.
+    deeds_done: usize,
     /// Deeds done by hand, in order of time: part of the run from then on.
     deeds: Vec<(SimTime, Action)>,
+    /// All facts of this run as far as it was ever run.
+    record: Vec<Event>,
+    /// How far that is.
+    known_to: SimTime,
+    formed_at: Option<SimTime>,
+}
+
+/// A world whose facts are in the record.
+#[derive(Clone, Debug)]
+struct Checkpoint {
+    world: World,
+    facts: usize,
+    deeds_done: usize,
+    /// Commands of the record that had no reply yet.
+    unanswered: Vec<usize>,
+    weight: u64,
 }
 
 impl Timeline {
-    pub fn new(plan: Arc<Plan>, seed: u64, level: Level, spacing: Dur) -> Timeline {
-        let world = World::new(plan, seed, level);
-        Timeline { checkpoints: vec![(SimTime::ZERO, world.clone())], spacing, now: world, deeds: Vec::new() }
+    pub fn new(plan: Arc<Plan>, seed: u64, level: Level) -> Timeline {
+        Timeline::spaced(plan, seed, level, SPACING)
     }
 
+    /// With another number of dispatched events between checkpoints.
+    pub fn spaced(plan: Arc<Plan>, seed: u64, level: Level, spacing: u64) -> Timeline {
+        Timeline::of(World::new(plan, seed, level), spacing)
+    }
+
+    /// Begins with a world that has run already; earlier moments cannot be shown.
+    pub fn of(world: World, spacing: u64) -> Timeline {
+        let mut t = Timeline {
+            checkpoints: Vec::new(),
+            spacing: spacing.max(1),
+            now: world,
+            deeds_done: 0,
+            deeds: Vec::new(),
+            record: Vec::new(),
+            known_to: SimTime::ZERO,
+            formed_at: None,
+        };
+        t.checkpoint();
+        t
+    }
+
+    /// The world at the present moment.
     pub fn world(&self) -> &World {
         &self.now
     }
@@ -37,69 +90,277 @@ impl Timeline {
     pub fn deeds(&self) -> &[(SimTime, Action)] {
         &self.deeds
     }
+    /// All facts of this run as far as it was ever run, those of the future too.
+    pub fn record(&self) -> &[Event] {
+        &self.record
+    }
+    /// The furthest moment that this run has reached.
+    pub fn known_to(&self) -> SimTime {
+        self.known_to
+    }
+    /// When the deployment was formed, if the run got there.
+    pub fn formed_at(&self) -> Option<SimTime> {
+        self.formed_at
+    }
 
     /// Shows the world at the time, all events up to and including it done.
     pub fn seek(&mut self, t: SimTime) {
-        if t < self.now.now() {
-            let i = self.checkpoints.partition_point(|(at, _)| *at <= t).saturating_sub(1);
-            self.now = self.checkpoints[i].1.clone();
-        }
-        self.forward(t);
+        while !self.approach(t, u64::MAX) {}
     }
 
-    fn forward(&mut self, t: SimTime) {
+    /// Goes towards the time by at most so many dispatched events; true when it is there. What a screen
+    /// calls in slices, so that it never waits long.
+    pub fn approach(&mut self, t: SimTime, events: u64) -> bool {
+        self.jump(t);
+        let mut left = events;
         loop {
-            let last = self.checkpoints.last().map_or(SimTime::ZERO, |(at, _)| *at);
-            let next_mark = last + self.spacing;
-            let at_mark = next_mark <= t && self.now.now() < next_mark;
-            let stop = if at_mark { next_mark } else { t };
-            self.run_with_deeds(stop);
-            if at_mark {
-                self.checkpoints.push((next_mark, self.now.clone()));
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn run_with_deeds(&mut self, t: SimTime) {
-        let from = self.now.now();
-        let due: Vec<(SimTime, Action)> =
-            self.deeds.iter().filter(|(at, _)| *at > from && *at <= t).cloned().collect();
-        for (at, action) in due {
-            self.now.run_until(at);
-            self.now.act(&action);
-        }
-        self.now.run_until(t);
-    }
-
-    /// Dispatches one event.
-    pub fn step(&mut self) {
-        if let Some(t) = self.now.next_time() {
-            if self.deeds.iter().any(|(at, _)| *at > self.now.now() && *at <= t) {
-                self.forward(t);
-            } else {
+            let deed = self.deeds.get(self.deeds_done).filter(|(at, _)| *at <= t).cloned();
+            let stop = deed.as_ref().map_or(t, |(at, _)| *at);
+            while self.now.next_time().is_some_and(|next| next <= stop) {
+                if left == 0 {
+                    self.learn();
+                    return false;
+                }
+                left -= 1;
                 self.now.step();
+                self.checkpoint_if_due();
+            }
+            self.now.run_until(stop);
+            match deed {
+                Some((_, action)) => {
+                    self.now.act(&action);
+                    self.deeds_done += 1;
+                }
+                None => {
+                    self.learn();
+                    return true;
+                }
             }
         }
+    }
+
+    /// Dispatches one event, or does one deed.
+    pub fn step(&mut self) {
+        let next = self.now.next_time();
+        match self.deeds.get(self.deeds_done).cloned() {
+            Some((at, action)) if next.is_none_or(|n| n > at) => {
+                self.now.run_until(at);
+                self.now.act(&action);
+                self.deeds_done += 1;
+            }
+            _ => {
+                self.now.step();
+                self.checkpoint_if_due();
+            }
+        }
+        self.learn();
     }
 
     /// Does something now; what was recorded after this moment is another future and is dropped.
     pub fn act(&mut self, action: Action) {
         let t = self.now.now();
-        self.checkpoints.retain(|(at, _)| *at < t || *at == SimTime::ZERO);
-        self.deeds.retain(|(at, _)| *at <= t);
+        self.seek(t);
+        self.deeds.truncate(self.deeds_done);
+        self.record.truncate(self.now.trace.events.len());
+        self.checkpoints.retain(|c| c.world.dispatched() <= self.now.dispatched());
+        self.formed_at = self.now.formed_at;
+        self.known_to = t;
         self.now.act(&action);
         self.deeds.push((t, action));
-        self.checkpoints.push((t, self.now.clone()));
+        self.deeds_done += 1;
+        self.learn();
     }
 
     /// Runs until the deployment is formed; false if it never is.
     pub fn run_until_formed(&mut self) -> bool {
         while self.now.formed_at.is_none() && self.now.now() < SimTime::ZERO + super::FORMATION_LIMIT {
             let next = self.now.now() + Dur::ms(10);
-            self.forward(next);
+            self.seek(next);
         }
         self.now.formed_at.is_some()
+    }
+
+    /// Restores the checkpoint from which the time is nearest, if that is nearer than from here.
+    fn jump(&mut self, t: SimTime) {
+        let back = t < self.now.now();
+        let i = self.checkpoints.partition_point(|c| c.world.now() <= t).saturating_sub(1);
+        let c = &self.checkpoints[i];
+        if !back && c.world.dispatched() <= self.now.dispatched() {
+            return;
+        }
+        let mut world = c.world.clone();
+        world.trace.events = self.record[..c.facts].to_vec();
+        for &i in &c.unanswered {
+            if let Fact::Command { reply, .. } = &mut world.trace.events[i].fact {
+                *reply = "".into();
+            }
+        }
+        self.deeds_done = c.deeds_done;
+        self.now = world;
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let last = self.checkpoints.last().map_or(0, |c| c.world.dispatched());
+        if self.now.dispatched() >= last + self.spacing {
+            self.checkpoint();
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        self.learn();
+        let events = std::mem::take(&mut self.now.trace.events);
+        let world = self.now.clone();
+        self.now.trace.events = events;
+        let unanswered = unanswered(&self.now.trace.events);
+        let facts = self.now.trace.events.len();
+        let weight = weight(&world);
+        self.checkpoints.push(Checkpoint { world, facts, deeds_done: self.deeds_done, unanswered, weight });
+        while self.checkpoints.len() > 2 && self.checkpoints.iter().map(|c| c.weight).sum::<u64>() > BUDGET {
+            let mut i = 0;
+            self.checkpoints.retain(|_| {
+                i += 1;
+                i % 2 == 1
+            });
+            self.spacing *= 2;
+        }
+    }
+
+    /// Keeps what this run has shown so far.
+    fn learn(&mut self) {
+        let facts = &self.now.trace.events;
+        if facts.len() >= self.record.len() {
+            for i in unanswered(&self.record) {
+                self.record[i] = facts[i].clone();
+            }
+            self.record.extend_from_slice(&facts[self.record.len()..]);
+        }
+        self.known_to = self.known_to.max(self.now.now());
+        self.formed_at = self.formed_at.or(self.now.formed_at);
+    }
+}
+
+/// Commands without a reply among the latest facts: replies come within a moment or, from a node that
+/// died, never.
+fn unanswered(facts: &[Event]) -> Vec<usize> {
+    let from = facts.len().saturating_sub(256);
+    let open = |e: &Event| matches!(&e.fact, Fact::Command { reply, .. } if reply.is_empty());
+    (from..facts.len()).filter(|&i| open(&facts[i])).collect()
+}
+
+/// Bytes of a checkpoint, roughly: what grows with the deployment and with the run.
+fn weight(world: &World) -> u64 {
+    let host = |program: &Option<Program>| match program {
+        Some(Program::Server(s)) => s.bus.as_ref().map_or(0, |b| b.rows.len() * size_of::<Row>()),
+        Some(Program::Client(c)) => c.writes.len() * size_of::<Write>(),
+        _ => 0,
+    };
+    world.hosts.iter().map(|h| HOST_WEIGHT + host(&h.program) as u64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Config;
+    use crate::world::net::NetModel;
+    use crate::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Start, Step};
+
+    fn conf(port: u16) -> Config {
+        let mut conf = Config::default();
+        conf.port = port;
+        conf.cluster_enabled = true;
+        conf.cluster_node_timeout = 2000;
+        conf
+    }
+
+    fn plan() -> Arc<Plan> {
+        let nodes = (0..6u16)
+            .map(|i| NodeSpec {
+                name: format!("n{}", i + 1),
+                ip: std::net::Ipv4Addr::LOCALHOST,
+                conf: Arc::new(conf(7000 + i)),
+                place: Place::default(),
+                start: Start::At(Dur::ZERO),
+                disk: Default::default(),
+                clock: ClockSpec::default(),
+            })
+            .collect();
+        Arc::new(Plan {
+            title: "a master dies".into(),
+            nodes,
+            clients: vec![],
+            formation: Formation::NodesConf { masters: 3 },
+            network: NetModel::LOOPBACK,
+            host: HostModel::default(),
+            steps: vec![
+                Step { at: Dur::secs(1), action: Action::Kill { node: "n1".into() } },
+                Step {
+                    at: Dur::secs(2),
+                    action: Action::Command { node: "n2".into(), words: vec!["PING".into()] },
+                },
+            ],
+            epoch_us: 1_800_000_000_000_000,
+        })
+    }
+
+    fn after(t: &Timeline, d: Dur) -> SimTime {
+        t.formed_at().expect("formed") + d
+    }
+
+    #[test]
+    fn seeking_is_the_same_as_running_whatever_the_spacing() {
+        let mut straight = World::new(plan(), 1, Level::Debug);
+        assert!(straight.run_until_formed());
+        let formed = straight.now();
+        let ends: Vec<Dur> = [7000, 2000, 2001, 500, 6500, 1000, 999].into_iter().map(Dur::ms).collect();
+        for spacing in [1, 97, 5000, u64::MAX / 2] {
+            let mut t = Timeline::spaced(plan(), 1, Level::Debug, spacing);
+            assert!(t.run_until_formed());
+            for &d in &ends {
+                t.seek(formed + d);
+                let mut w = World::new(plan(), 1, Level::Debug);
+                w.run_until(formed + d);
+                assert_eq!(t.world().trace.digest, w.trace.digest, "spacing {spacing}, {d}");
+                assert_eq!(t.world().trace.events, w.trace.events, "spacing {spacing}, {d}");
+                assert_eq!(t.now(), w.now());
+            }
+        }
+    }
+
+    #[test]
+    fn slices_arrive_where_one_go_does() {
+        let mut a = Timeline::new(plan(), 3, Level::Headline);
+        assert!(a.run_until_formed());
+        let mut b = a.clone();
+        let to = after(&a, Dur::secs(5));
+        a.seek(to);
+        let mut slices = 0;
+        while !b.approach(to, 50) {
+            slices += 1;
+        }
+        assert!(slices > 10);
+        assert_eq!(a.world().trace.digest, b.world().trace.digest);
+    }
+
+    #[test]
+    fn the_known_future_stays_until_a_deed_changes_it() {
+        let mut t = Timeline::spaced(plan(), 1, Level::Headline, 500);
+        assert!(t.run_until_formed());
+        let (early, late) = (after(&t, Dur::ms(500)), after(&t, Dur::secs(8)));
+        t.seek(late);
+        let record = t.record().len();
+        t.seek(early);
+        assert_eq!((t.record().len(), t.known_to()), (record, late));
+        t.act(Action::Kill { node: "n2".into() });
+        assert_eq!(t.known_to(), early);
+        assert!(t.record().len() < record);
+        let dead = t.world().host("n2").expect("n2");
+        t.seek(late);
+        let digest = t.world().trace.digest.clone();
+        t.seek(early);
+        assert!(t.world().server(dead).is_none(), "the deed is part of the moment");
+        t.seek(late);
+        assert_eq!(t.world().trace.digest, digest, "the deed is replayed");
+        t.seek(SimTime::ZERO);
+        assert!(t.world().formed_at.is_none() && t.formed_at().is_some());
     }
 }

@@ -4,11 +4,11 @@
 //! Without redis-server and redis-cli on PATH the test says that it is skipped; with
 //! `SLOTSCOPE_REQUIRE_REDIS` set it fails then.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // real servers run on real time
+
 mod lines;
 mod real;
 mod shape;
-
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // real servers run on real time
 
 use std::time::{Duration, Instant};
 
@@ -278,7 +278,7 @@ fn quiet_views(b: &mut Both) {
     for pattern in ["*", "cluster-*", "*timeout*", "save maxmemory hz", "nonsense", "HZ hz"] {
         b.shaped("m0", &format!("CONFIG GET {pattern}"), shape::config);
     }
-    b.same("m0", &lines::SETTINGS);
+    b.same("m0", lines::SETTINGS);
 }
 
 /// Every way to be refused, by a master and by a replica.
@@ -286,11 +286,11 @@ fn refusals(b: &mut Both) {
     b.same("m0", &["SET bar v", "SET {bar}2 v", "SET {bar}1 v", "CLUSTER COUNTKEYSINSLOT 5061"]);
     b.until_text("r0", "INFO keyspace", "keys=3");
     for role in ["m0", "r0"] {
-        b.same(role, &lines::CLUSTER);
-        b.same(role, &lines::OTHERS);
+        b.same(role, lines::CLUSTER);
+        b.same(role, lines::OTHERS);
     }
-    b.same("m0", &lines::MASTER);
-    b.same("r0", &lines::REPLICA);
+    b.same("m0", lines::MASTER);
+    b.same("r0", lines::REPLICA);
     let spaces = [&["CLIENT", "SETNAME", "a b"][..], &["NOPE", "a\r\nb", "c d"], &["CLUSTER", "a\r\nb"]];
     for words in spaces {
         let [real, sim] = [REAL, SIM].map(|side| {
@@ -305,7 +305,7 @@ fn refusals(b: &mut Both) {
 /// Keys of others, of nobody, of several slots.
 fn redirections(b: &mut Both) {
     for role in ["m0", "r0", "m1"] {
-        b.same(role, &lines::KEYS);
+        b.same(role, lines::KEYS);
     }
     // A slot without an owner: unserved at once, and the cluster is down for the rest.
     b.same("m0", &["CLUSTER DELSLOTS 5061 5062"]);
@@ -355,7 +355,7 @@ fn slots_on_the_move(b: &mut Both) {
 
 /// A node that knows nobody, until it joins; a server that is no node.
 fn lone_nodes(b: &mut Both) {
-    b.same("alone", &lines::ALONE);
+    b.same("alone", lines::ALONE);
     b.info("alone", "INFO");
     b.views("fresh");
     b.same(

@@ -42,6 +42,14 @@ fn manual(out: &mut String, command: &mut clap::Command) {
     command.get_subcommands_mut().for_each(|below| manual(out, below));
 }
 
+#[test]
+fn the_page_of_keys_is_up_to_date() {
+    page(
+        "book/src/reference/keys.md",
+        &(made_by("src/tui/keys.rs") + &slotscope::tui::keys::reference_markdown()),
+    );
+}
+
 /// A section of the enum `Fact`: its title and the variants' names.
 fn sections(text: &str) -> Vec<(String, usize)> {
     let lines = text.lines().enumerate().filter_map(|(i, line)| {

@@ -1,4 +1,8 @@
 //! Read-only questions to a world, in the words of those who ask: screens, checks, experiments.
+//! [`view`] is the deployment at one moment, [`lanes`] its history.
+
+pub mod lanes;
+pub mod view;
 
 use std::sync::Arc;
 

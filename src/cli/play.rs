@@ -1,0 +1,179 @@
+//! `slotscope play`: the player, on a terminal or as a picture.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::base::{Dur, SimTime};
+use crate::scenario::{self, Scenario, library};
+use crate::tui::theme::{Depth, Theme};
+use crate::tui::{self, Model, Msg, Picker, layout, picture, text, update};
+
+/// Events per slice of work when nobody waits for a frame.
+const SLICE: u64 = 100_000;
+
+/// Plays a scenario on the terminal: forward, back, and as any node sees it
+#[derive(Args, Debug)]
+pub struct PlayArgs {
+    /// A scenario file, or the name of a scenario that comes with the program
+    file: PathBuf,
+    /// Plays another run of the same scenario
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Writes the screen as an SVG picture to this file instead (`-` for standard output)
+    #[arg(long, value_name = "OUT.svg")]
+    picture: Option<PathBuf>,
+    /// The moment of the picture: seconds since the deployment was formed, or for instance 250ms
+    #[arg(long, value_name = "TIME", requires = "picture", allow_hyphen_values = true)]
+    at: Option<String>,
+    /// The size of the picture in cells
+    #[arg(long, value_name = "COLUMNSxROWS", requires = "picture", default_value = "120x36")]
+    size: String,
+    /// Keys to press for the picture, after it has gone to its moment
+    #[arg(long, requires = "picture", default_value = "")]
+    keys: String,
+}
+
+/// Plays what the arguments say.
+pub fn run(args: &PlayArgs) -> ExitCode {
+    match load(&args.file).and_then(|s| play(args, &s)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Lets the user choose a scenario of the program and plays it, as long as they choose; without a terminal,
+/// says how to begin.
+pub fn open() -> ExitCode {
+    let scenarios: Vec<(String, Scenario)> = library::paths()
+        .filter_map(|path| Some((library_name(&path), scenario::load(Path::new(&path)).ok()?)))
+        .collect();
+    if !is_terminal() {
+        print!("{}", how_to_begin(&scenarios));
+        return ExitCode::SUCCESS;
+    }
+    let mut chosen = 0;
+    loop {
+        let items = scenarios.iter().map(|(name, s)| (name.clone(), s.title.clone())).collect();
+        let played = tui::pick(Picker { theme: theme(), items, chosen }).and_then(|pick| match pick {
+            Some(i) => {
+                chosen = i;
+                let s = &scenarios[i].1;
+                tui::run(model(s, s.seed, theme(), layout::SMALLEST)).map(|()| true)
+            }
+            None => Ok(false),
+        });
+        match played {
+            Ok(true) => {}
+            Ok(false) => return ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("the terminal failed: {e}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+}
+
+fn how_to_begin(scenarios: &[(String, Scenario)]) -> String {
+    let mut out = String::from(
+        "Slotscope runs a Redis Cluster in virtual time.\n\n\
+         In a terminal, `slotscope` opens a list of scenarios to watch. Without one:\n\
+         \n  slotscope run FILE or NAME     run a scenario and print what happened\n\
+         \x20 slotscope --help               everything else\n\nScenarios that come with it:\n",
+    );
+    let width = scenarios.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, s) in scenarios {
+        out.push_str(&format!("  {name:<width$}  {}\n", s.title));
+    }
+    out
+}
+
+fn library_name(path: &str) -> String {
+    path.trim_start_matches("@/").trim_end_matches(".toml").to_string()
+}
+
+/// A file, or else a scenario of the program by name.
+fn load(file: &Path) -> Result<Scenario, String> {
+    let named = file.to_str().filter(|_| !file.exists()).and_then(library::find);
+    let path = named.map_or_else(|| file.to_path_buf(), PathBuf::from);
+    scenario::load(&path).map_err(|mistakes| mistakes.to_string())
+}
+
+fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
+    let seed = args.seed.unwrap_or(s.seed);
+    match &args.picture {
+        Some(out) => write(out, &make_picture(args, s, seed)?),
+        None if is_terminal() => tui::run(model(s, seed, theme(), layout::SMALLEST))
+            .map_err(|e| format!("the terminal failed: {e}")),
+        None => {
+            Err("`play` needs a terminal; `run` prints what happens, `play --picture OUT.svg` draws it"
+                .into())
+        }
+    }
+}
+
+fn make_picture(args: &PlayArgs, s: &Scenario, seed: u64) -> Result<String, String> {
+    let mut model = model(s, seed, Theme::new(Depth::True), parse_size(&args.size)?);
+    work(&mut model);
+    if let Some(at) = &args.at {
+        let us = text::parse_time(at).map_err(|e| format!("--at: {e}"))?;
+        let zero = model.timeline().formed_at().unwrap_or_default();
+        model.seek(SimTime(zero.0.saturating_add_signed(us)));
+        work(&mut model);
+    }
+    for c in args.keys.chars() {
+        tui::press(&mut model, c);
+        work(&mut model);
+    }
+    Ok(picture::picture(&model))
+}
+
+/// Lets the model do all that it wants.
+fn work(model: &mut Model) {
+    while model.is_working() {
+        update(model, Msg::Work(SLICE));
+    }
+    update(model, Msg::Present);
+}
+
+fn parse_size(text: &str) -> Result<(u16, u16), String> {
+    let size = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let fits = |&(w, h): &(u16, u16)| {
+        (layout::SMALLEST.0..=400).contains(&w) && (layout::SMALLEST.1..=200).contains(&h)
+    };
+    size.filter(fits).ok_or_else(|| {
+        let (w, h) = layout::SMALLEST;
+        format!("--size `{text}`: write columns and rows like 120x36, from {w}x{h} to 400x200")
+    })
+}
+
+fn model(s: &Scenario, seed: u64, theme: Theme, size: (u16, u16)) -> Model {
+    let end: Dur = s.script.end;
+    Model::new(Arc::clone(&s.plan), seed, Some(end), theme, size)
+}
+
+fn write(out: &Path, svg: &str) -> Result<(), String> {
+    if out == Path::new("-") {
+        return std::io::stdout()
+            .write_all(svg.as_bytes())
+            .map_err(|e| format!("cannot write the picture: {e}"));
+    }
+    std::fs::write(out, svg).map_err(|e| format!("{}: cannot be written: {e}", out.display()))
+}
+
+fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// The theme that fits the terminal.
+fn theme() -> Theme {
+    let var = |name: &str| std::env::var(name).ok();
+    let (no_color, colorterm, term) = (var("NO_COLOR"), var("COLORTERM"), var("TERM"));
+    Theme::new(Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()))
+}

@@ -1,0 +1,96 @@
+//! The scenarios that come with the program, so that it can show something wherever it stands. Their
+//! paths begin with `@`, as in `@/cluster/chapter-cluster.toml`.
+
+use std::path::{Component, Path};
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../scenarios/", $path)))),*]
+    };
+}
+
+/// Every file of `scenarios/` but `oracle/`: scenarios in the order in which they are shown, and what they name.
+const FILES: &[(&str, &str)] = files![
+    "cluster/chapter-cluster.toml",
+    "cluster/conf/7000.conf",
+    "cluster/conf/7001.conf",
+    "cluster/conf/7002.conf",
+    "cluster/conf/7003.conf",
+    "cluster/conf/7004.conf",
+    "cluster/conf/7005.conf",
+];
+
+/// The paths of the scenarios, for [`super::load`].
+pub fn paths() -> impl Iterator<Item = String> {
+    FILES.iter().filter(|(path, _)| path.ends_with(".toml")).map(|(path, _)| format!("@/{path}"))
+}
+
+/// The path of the scenario of this name: its path without `@/`, or the name of its file without ending.
+pub fn find(name: &str) -> Option<String> {
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    paths().find(|path| {
+        let inside = path.trim_start_matches("@/").trim_end_matches(".toml");
+        inside == name || inside.rsplit('/').next() == Some(name)
+    })
+}
+
+/// The text behind a path that begins with `@`.
+pub(super) fn text(path: &Path) -> Option<&'static str> {
+    let inside = path.strip_prefix("@").ok()?;
+    let parts: Vec<&str> = inside
+        .components()
+        .map(|c| match c {
+            Component::Normal(part) => part.to_str(),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let wanted = parts.join("/");
+    FILES.iter().find(|(path, _)| *path == wanted).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files_below(dir: &Path, inside: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let name = format!("{inside}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                files_below(&entry.path(), &format!("{name}/"), found);
+            } else {
+                found.push(name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_scenarios_is_in_the_program() {
+        let mut found = Vec::new();
+        files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), "", &mut found);
+        // The laboratory reads those of the recordings from the disk.
+        found.retain(|path| !path.starts_with("oracle/"));
+        found.sort();
+        let mut have: Vec<String> = FILES.iter().map(|(path, _)| path.to_string()).collect();
+        have.sort();
+        assert_eq!(have, found, "the list FILES of src/scenario/library.rs");
+    }
+
+    #[test]
+    fn every_scenario_of_the_program_loads() {
+        for path in paths() {
+            let scenario = super::super::load(Path::new(&path));
+            assert!(scenario.is_ok_and(|s| !s.title.is_empty()), "{path}");
+        }
+    }
+
+    #[test]
+    fn scenarios_are_found_by_name() {
+        let path = Some("@/cluster/chapter-cluster.toml".to_string());
+        assert_eq!(find("chapter-cluster"), path);
+        assert_eq!(find("cluster/chapter-cluster.toml"), path);
+        assert_eq!(find("chapter"), None);
+        assert_eq!(text(Path::new("cluster/chapter-cluster.toml")), None);
+        assert_eq!(text(Path::new("@/../Cargo.toml")), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What lies over the screen: help, and the causes of an event.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::events::causes;
+use super::{chart, popup, put_line, wrap};
+use crate::trace::text::Topic;
+use crate::tui::keys::{Group, KEYMAP};
+use crate::tui::layout::Areas;
+use crate::tui::model::Model;
+use crate::tui::text::{about, seconds};
+use crate::tui::theme::Ink;
+
+/// A screen this wide has room for two columns of help.
+const WIDE: u16 = 110;
+
+/// Lines that the help needs, borders included.
+pub fn help_height(m: &Model) -> u16 {
+    let (_, column) = help_columns(m.size.0);
+    let (keys, signs) = (key_lines(m, column).len(), sign_lines(m, column).len());
+    let rows = if m.size.0 >= WIDE { two_columns(keys, signs) } else { keys + signs };
+    rows as u16 + 2
+}
+
+/// Width of the box and of a column in it.
+fn help_columns(screen: u16) -> (u16, usize) {
+    if screen >= WIDE { (108, 52) } else { (screen.min(78), usize::from(screen.min(78)) - 2) }
+}
+
+/// Rows of two columns, the second of which begins with what the first has no room for.
+fn two_columns(keys: usize, signs: usize) -> usize {
+    (keys + signs).div_ceil(2).max(signs)
+}
+
+/// Keys by group, then what the marks and lines of the chart mean; scrolled down by `skip` lines.
+pub fn help(m: &Model, frame: &mut Frame<'_>, all: Rect, skip: u16) {
+    let two = all.width >= WIDE;
+    let (width, column) = help_columns(all.width);
+    let (mut keys, signs) = (key_lines(m, column), sign_lines(m, column));
+    let height = help_height(m).min(all.height);
+    let name = if height < help_height(m) { "Keys and signs: ↑ ↓ for more" } else { "Keys and signs" };
+    let inside = popup(m, frame, all, (width, height), name);
+    let rows = if two { two_columns(keys.len(), signs.len()) } else { keys.len() + signs.len() };
+    keys.extend(signs);
+    let other = keys.split_off(rows.min(keys.len()));
+    let columns = if two { 2 } else { 1 };
+    for (i, lines) in [keys, other].into_iter().enumerate().take(columns) {
+        let w = inside.width / columns as u16;
+        let area = Rect { x: inside.x + i as u16 * w, width: w, ..inside };
+        for (row, line) in lines.into_iter().skip(usize::from(skip)).enumerate() {
+            put_line(frame, area, row as u16, line);
+        }
+    }
+}
+
+fn key_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for group in Group::ALL {
+        lines.push(Line::styled(format!(" {}", group.title()), m.theme.style(Ink::Accent)));
+        for b in KEYMAP.iter().filter(|b| b.group == group) {
+            lines.extend(pair(m, &b.keys_text(), b.help, column));
+        }
+    }
+    lines
+}
+
+fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
+    let title = |name: &'static str| Line::styled(name, m.theme.style(Ink::Accent));
+    let mut lines = vec![title(" The chart")];
+    for (sign, means) in [
+        ("━ ─", "a master, a replica that works"),
+        ("▁ ▆", "PFAIL: suspected by few, by many"),
+        ("█", "FAIL: a majority agreed"),
+        ("×", "it says cluster_state:fail"),
+        ("·", "not running"),
+        ("╌ ≈", "paused; busy with one long task"),
+    ] {
+        lines.extend(pair(m, sign, means, column));
+    }
+    for (kind, means) in chart::MARKS {
+        let (_, glyph, _) = chart::mark(kind);
+        lines.extend(pair(m, &glyph.to_string(), means, column));
+    }
+    lines.push(title(" The slots"));
+    for (sign, means) in [
+        ("■ ▤ ▦", "served, by owner"),
+        ("?", "the owner is suspected (PFAIL)"),
+        ("×", "the owner is FAIL; in truth: it does not answer"),
+        ("·", "no owner"),
+    ] {
+        lines.extend(pair(m, sign, means, column));
+    }
+    lines.push(title(" Events"));
+    for topic in Topic::ALL {
+        lines.extend(pair(m, &topic.mark().to_string(), topic.name(), column));
+    }
+    lines
+}
+
+/// A key or sign and what it means, over as many lines as that takes.
+fn pair(m: &Model, key: &str, means: &str, width: usize) -> Vec<Line<'static>> {
+    let pad = 15usize.saturating_sub(key.chars().count());
+    let mut out = Vec::new();
+    for (i, text) in wrap(means, width.saturating_sub(18)).into_iter().enumerate() {
+        let head = if i == 0 { format!("  {key}{}", " ".repeat(pad)) } else { " ".repeat(17) };
+        out.push(Line::from(vec![
+            Span::styled(head, m.theme.style(Ink::Strong)),
+            Span::styled(text, m.theme.style(Ink::Text)),
+        ]));
+    }
+    out
+}
+
+/// The chain of causes of the current event, first cause on top.
+pub fn why(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
+    let t = m.theme;
+    let Some(i) = m.current() else { return };
+    let mut chain = causes(m, i);
+    chain.reverse();
+    chain.push(i);
+    let area = Rect {
+        x: a.slots_title.x,
+        y: a.slots_title.y,
+        width: a.slots_title.width,
+        height: a.inspector.y.saturating_sub(a.slots_title.y),
+    };
+    let width = area.width.saturating_sub(4).min(110);
+    let room = usize::from(width).saturating_sub(4);
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut before = None;
+    for (n, &c) in chain.iter().enumerate() {
+        let e = &m.record()[c];
+        let last = n + 1 == chain.len();
+        let later = before.map_or(String::new(), |b| format!("  {} later", about(e.at.since(b))));
+        before = Some(e.at);
+        let head = format!(" {} {}", seconds(m.relative(e.at), 6), m.host_name(e.host));
+        lines.push(Line::from(vec![
+            Span::styled(if n == 0 { "   ".to_string() } else { " └▶".to_string() }, t.style(Ink::Faint)),
+            Span::styled(head, t.style(Ink::Accent)),
+            Span::styled(later, t.style(Ink::Faint)),
+        ]));
+        for text in wrap(&m.words(e), room.saturating_sub(4)) {
+            lines.push(Line::styled(
+                format!("     {text}"),
+                t.style(if last { Ink::Strong } else { Ink::Text }),
+            ));
+        }
+    }
+    if chain.len() == 1 {
+        lines.push(Line::styled("     nothing recorded led to it", t.style(Ink::Faint)));
+    }
+    let area = Rect { height: area.height.min(lines.len() as u16 + 2), ..area };
+    let inside = popup(m, frame, area, (width, area.height), "Why");
+    let skip = lines.len().saturating_sub(usize::from(inside.height));
+    for (row, line) in lines.into_iter().skip(skip).enumerate() {
+        put_line(frame, inside, row as u16, line);
+    }
+}

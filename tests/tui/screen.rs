@@ -1,0 +1,110 @@
+//! Pictures of the screen.
+
+use ratatui::style::{Color, Modifier};
+use slotscope::trace::HostId;
+use slotscope::tui::theme::Depth;
+use slotscope::tui::{Model, layout, picture as svg, press};
+use slotscope::world::probe::view::Observer;
+
+use super::{draw, picture, rows, settle, story, type_keys};
+
+/// n3's view while n1 is suspected.
+fn suspected(size: (u16, u16), depth: Depth) -> Model {
+    let mut m = story::at(4750, size, depth);
+    m.observer = Observer::Node(HostId(2));
+    m.shot = story::as_n3_sees_it();
+    m
+}
+
+#[test]
+fn the_screen_at_three_sizes() {
+    for (w, h) in [(80, 24), (120, 40), (200, 60)] {
+        let m = suspected((w, h), Depth::True);
+        insta::assert_snapshot!(format!("suspected_{w}x{h}"), picture(&draw(&m)));
+    }
+}
+
+#[test]
+fn the_story_after_its_failover() {
+    let m = story::at(6000, (120, 40), Depth::Sixteen);
+    insta::assert_snapshot!("after_failover_16_colours", picture(&draw(&m)));
+}
+
+#[test]
+fn help_and_causes_lie_over_the_screen() {
+    let mut m = suspected((120, 40), Depth::Mono);
+    press(&mut m, '?');
+    insta::assert_snapshot!("help_120x40", rows(&draw(&m)).join("\n"));
+    let mut m = story::at(6000, (80, 24), Depth::Mono);
+    type_keys(&mut m, "pppw");
+    insta::assert_snapshot!("why_80x24", rows(&draw(&m)).join("\n"));
+}
+
+#[test]
+fn a_terminal_too_small_says_so() {
+    for size in [(59, 24), (80, 17), (20, 5), (1, 1)] {
+        let text = rows(&draw(&suspected(size, Depth::True))).join("\n");
+        assert!(size.0 < 40 || text.contains("needs 60 x 18"), "{size:?}: {text}");
+    }
+    let text = rows(&draw(&suspected((60, 18), Depth::True))).join("\n");
+    assert!(text.contains("Slots") && text.contains("Events"), "{text}");
+}
+
+#[test]
+fn every_size_draws() {
+    for w in (60..260).step_by(13) {
+        for h in (18..110).step_by(9) {
+            for keys in ["", "?", "w", "g", "/"] {
+                let mut m = suspected((w, h), Depth::Indexed);
+                keys.chars().for_each(|c| press(&mut m, c));
+                draw(&m);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    let mut m = suspected((120, 40), Depth::Mono);
+    for keys in ["", "w", "w?"] {
+        keys.chars().for_each(|c| press(&mut m, c));
+        let b = draw(&m);
+        assert!(b.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset), "{keys:?}");
+    }
+}
+
+#[test]
+fn what_colours_say_glyphs_say_too() {
+    // Cells of the slot map that differ in colour differ in their glyphs.
+    let m = suspected((120, 40), Depth::True);
+    let (b, slots) = (draw(&m), layout::areas(&m).slots);
+    let mut seen: Vec<(String, Color)> = Vec::new();
+    let cells = slots.positions().map(|p| &b[p]);
+    for cell in cells.filter(|c| "■▤▦▥▧▨▩□?×".contains(c.symbol())) {
+        if let Some((_, fg)) = seen.iter().find(|(glyph, _)| glyph == cell.symbol()) {
+            assert_eq!(*fg, cell.fg, "{}", cell.symbol());
+        } else {
+            seen.push((cell.symbol().to_string(), cell.fg));
+        }
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
+}
+
+#[test]
+fn the_future_is_dim_and_the_playhead_stands_out() {
+    let mut m = story::at(7500, (120, 40), Depth::Mono);
+    settle(&mut m);
+    let b = draw(&m);
+    let reversed = b.content.iter().filter(|c| c.modifier.contains(Modifier::REVERSED)).count();
+    assert_eq!(reversed, 6, "one cell of each lane");
+}
+
+#[test]
+fn a_picture_is_the_same_each_time_and_whole() {
+    let m = suspected((120, 36), Depth::True);
+    let a = svg::picture(&m);
+    assert_eq!(a, svg::picture(&m));
+    assert!(a.starts_with("<svg ") && a.ends_with("</svg>\n"));
+    assert!(a.contains(">suspected</text>") || a.contains("suspected"), "its words are text");
+    assert!(a.contains("#56b4e9"), "its colours are the palette's");
+}
