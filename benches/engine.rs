@@ -133,7 +133,7 @@ fn hold(c: &mut Criterion) {
 fn checkpoints(c: &mut Criterion) {
     let w = formed(6, 15000);
     c.bench_function("checkpoint 3+3", |b| b.iter_batched(|| (), |()| w.clone(), BatchSize::SmallInput));
-    let mut t = Timeline::new(plan(6, 15000), 1, Level::Headline, Dur::secs(1));
+    let mut t = Timeline::new(plan(6, 15000), 1, Level::Headline);
     t.seek(SimTime::ZERO + Dur::secs(600));
     let mut rng = Rng::named(2, "seek");
     c.bench_function("seek in 10 minutes of 3+3", |b| {

@@ -278,7 +278,7 @@ fn quiet_views(b: &mut Both) {
     for pattern in ["*", "cluster-*", "*timeout*", "save maxmemory hz", "nonsense", "HZ hz"] {
         b.shaped("m0", &format!("CONFIG GET {pattern}"), shape::config);
     }
-    b.same("m0", lines::SETTINGS);
+    b.same("m0", &lines::SETTINGS);
 }
 
 /// Every way to be refused, by a master and by a replica.
