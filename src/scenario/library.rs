@@ -12,6 +12,16 @@ macro_rules! files {
 /// Every file of `scenarios/` but `oracle/`: scenarios in the order in which they are shown, and what they name.
 const FILES: &[(&str, &str)] = files![
     "cluster/chapter-cluster.toml",
+    "cluster/two-replicas.toml",
+    "cluster/majority-lost.toml",
+    "cluster/minority-partition.toml",
+    "cluster/pause-and-return.toml",
+    "cluster/rolling-restart.toml",
+    "cluster/replica-migration.toml",
+    "cluster/stale-replica.toml",
+    "cluster/meet.toml",
+    "cluster/forget-everywhere.toml",
+    "cluster/forget-returns.toml",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",
     "cluster/conf/7002.conf",
