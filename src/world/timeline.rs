@@ -10,7 +10,6 @@ use super::World;
 use super::host::Program;
 use super::plan::{Action, Plan};
 use crate::base::{Dur, SimTime};
-use crate::redis::bus::view::Row;
 use crate::redis::client::Write;
 use crate::trace::{Event, Fact, Level};
 
@@ -250,7 +249,7 @@ fn unanswered(facts: &[Event]) -> Vec<usize> {
 /// Bytes of a checkpoint, roughly: what grows with the deployment and with the run.
 fn weight(world: &World) -> u64 {
     let host = |program: &Option<Program>| match program {
-        Some(Program::Server(s)) => s.bus.as_ref().map_or(0, |b| b.rows.len() * size_of::<Row>()),
+        Some(Program::Server(s)) => s.bus.as_ref().map_or(0, |b| b.table_bytes()),
         Some(Program::Client(c)) => c.writes.len() * size_of::<Write>(),
         _ => 0,
     };

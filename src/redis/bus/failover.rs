@@ -172,7 +172,7 @@ impl Bus {
         };
         // Another master's failure may have come after my own master's.
         let failed = match me_master {
-            Some(m) if self.manual.end == 0 => self.row(m).because,
+            Some(m) if self.manual.end == 0 => self.row(m).rare().because,
             _ => FactId::NONE,
         };
         let cause = failed.or(self.because).or(cx.cause);
@@ -215,7 +215,7 @@ impl Bus {
         }
         self.election.cant = Some(why);
         let master = self.me().slaveof;
-        let fail_time = if master == NO_ROW { 0 } else { self.row(master).fail_time };
+        let fail_time = if master == NO_ROW { 0 } else { self.row(master).rare().fail_time };
         if master != NO_ROW
             && self.row(master).failed()
             && cx.now.ms().saturating_sub(fail_time) < self.conf.node_timeout + NO_LOG_GRACE_MS
@@ -260,7 +260,7 @@ impl Bus {
             return deny(cx, DenyReason::MasterIsUp);
         }
         let guard = self.conf.node_timeout * 2;
-        let since = now.saturating_sub(self.row(master).voted_time);
+        let since = now.saturating_sub(self.row(master).rare().voted_time);
         if since < guard {
             return deny(cx, DenyReason::VotedRecently { wait_ms: guard - since });
         }
@@ -275,7 +275,7 @@ impl Bus {
                 return deny(cx, DenyReason::SlotEpoch { slot, epoch, requested: p.config_epoch });
             }
         }
-        self.row_mut(master).voted_time = now;
+        self.row_mut(master).rare_mut().voted_time = now;
         self.last_vote_epoch = self.current_epoch;
         self.todo |= todo::SAVE_CONFIG | todo::FSYNC_CONFIG;
         let epoch = self.current_epoch;
@@ -361,7 +361,7 @@ impl Bus {
         self.reset_manual_failover();
         self.manual.end = cx.now.ms() + MF_TIMEOUT_MS;
         self.manual.replica = s;
-        self.next_scan = 0;
+        self.agenda.forget();
         self.orders.push(Order::PauseWrites { ms: MF_TIMEOUT_MS * MF_PAUSE_MULT });
         let by = self.row(s).id;
         cx.emit(Fact::ManualRequested { by });

@@ -3,7 +3,7 @@
 
 use super::super::Cx;
 use super::packet::{Body, kind};
-use super::view::{ME, RowIdx, flag};
+use super::view::{ME, Pulse, RowIdx, flag};
 use super::{Bus, Host, todo};
 use crate::trace::{Fact, FailClearReason, Level, NodeId};
 
@@ -24,7 +24,7 @@ impl Bus {
         self.set_flags(r, flag::PFAIL, 0);
         let node = self.row(r).id;
         let fact = cx.emit(Fact::Pfail { node });
-        self.row_mut(r).because = fact;
+        self.row_mut(r).rare_mut().because = fact;
     }
 
     /// A PONG on my own link: forget PFAIL, and FAIL if it is time.
@@ -41,7 +41,7 @@ impl Bus {
                 FailClearReason::ReplicaReachable
             } else if row.numslots == 0 {
                 FailClearReason::MasterWithoutSlots
-            } else if now - row.fail_time > self.conf.node_timeout * FAIL_UNDO_TIME_MULT {
+            } else if now - row.rare().fail_time > self.conf.node_timeout * FAIL_UNDO_TIME_MULT {
                 FailClearReason::NobodyServesItsSlots
             } else {
                 return;
@@ -52,10 +52,16 @@ impl Bus {
         }
     }
 
+    /// Whether somebody reported the node failing; the report may be too old to count.
+    pub(super) fn is_reported(&self, r: RowIdx) -> bool {
+        self.pulses[usize::from(r)].is(Pulse::REPORTED)
+    }
+
     /// True if the reporter is new. redis: clusterNodeAddFailureReport @7.0.15
     pub(super) fn add_failure_report(&mut self, cx: &mut Cx<'_>, r: RowIdx, by: NodeId) -> bool {
         let now = cx.now.ms();
-        let reports = &mut self.row_mut(r).fail_reports;
+        let mut row = self.row_mut(r);
+        let reports = &mut row.rare_mut().fail_reports;
         if let Some(report) = reports.iter_mut().find(|(n, _)| *n == by) {
             report.1 = now;
             return false;
@@ -66,9 +72,10 @@ impl Bus {
 
     /// True if there was one. redis: clusterNodeDelFailureReport @7.0.15
     pub(super) fn remove_failure_report(&mut self, cx: &mut Cx<'_>, r: RowIdx, by: NodeId) -> bool {
-        let reports = &mut self.row_mut(r).fail_reports;
-        let Some(i) = reports.iter().position(|&(n, _)| n == by) else { return false };
-        reports.remove(i);
+        let Some(i) = self.row(r).rare().fail_reports.iter().position(|&(n, _)| n == by) else {
+            return false;
+        };
+        self.row_mut(r).rare_mut().fail_reports.remove(i);
         self.drop_old_reports(cx, r);
         true
     }
@@ -76,12 +83,15 @@ impl Bus {
     /// redis: clusterNodeFailureReportsCount @7.0.15
     pub fn failure_reports(&mut self, cx: &Cx<'_>, r: RowIdx) -> u32 {
         self.drop_old_reports(cx, r);
-        self.row(r).fail_reports.len() as u32
+        self.row(r).rare().fail_reports.len() as u32
     }
 
     fn drop_old_reports(&mut self, cx: &Cx<'_>, r: RowIdx) {
+        if !self.is_reported(r) {
+            return;
+        }
         let (now, max_age) = (cx.now.ms(), self.conf.node_timeout * REPORT_VALIDITY_MULT);
-        self.row_mut(r).fail_reports.retain(|&(_, at)| now.saturating_sub(at) <= max_age);
+        self.row_mut(r).rare_mut().fail_reports.retain(|&(_, at)| now.saturating_sub(at) <= max_age);
     }
 
     /// Runs only when a master's gossip says the node is failing; my own PFAIL is a condition, and
@@ -101,7 +111,7 @@ impl Bus {
             return;
         }
         let node = self.row(r).id;
-        let own = self.row(r).because;
+        let own = self.row(r).rare().because;
         let cause = own.or(cx.cause);
         cx.cause = cause;
         let fact = cx.emit(Fact::FailQuorum { node, reports, needed });
@@ -126,9 +136,11 @@ impl Bus {
         assert!(r != ME && !self.row(r).failed(), "FAIL is set once, and never about myself");
         self.set_flags(r, flag::FAIL, flag::PFAIL);
         let now = cx.now.ms();
-        let row = self.row_mut(r);
-        row.fail_time = now;
-        row.because = because;
+        let mut row = self.row_mut(r);
+        let rare = row.rare_mut();
+        rare.fail_time = now;
+        rare.because = because;
+        drop(row);
         // The cron schedules the failover that follows from this.
         self.because = because;
     }

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use super::super::registry::{Endpoint, EndpointId, NodeName};
 use super::super::{Addr, Cx, Message};
 use super::packet::{Body, Packet, kind, mflag};
-use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::view::{NO_ROW, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::trace::{ConnId, Fact, Level, NodeId};
 
@@ -61,7 +61,7 @@ impl Bus {
         let Some(ip) = e.ip else { return };
         let conn = cx.connect(Addr { ip, port: e.cport }, LinkTag::Out(r).pack());
         let now = cx.now.ms();
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.link = conn;
         row.link_up = false;
         row.link_ctime = now;
@@ -70,7 +70,7 @@ impl Bus {
     /// redis: clusterLinkConnectHandler @7.0.15
     pub fn link_connected(&mut self, cx: &mut Cx<'_>, host: &Host, r: RowIdx) {
         let (meet, pinged, id, endpoint) = {
-            let row = self.row_mut(r);
+            let mut row = self.row_mut(r);
             row.link_up = true;
             (row.is(flag::MEET), row.ping_sent, row.id, row.endpoint)
         };
@@ -90,10 +90,11 @@ impl Bus {
 
     /// redis: clusterLinkConnectHandler, the error branch @7.0.15: `ping_sent` is not touched.
     pub fn link_failed(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.link = ConnId::NONE;
         row.link_up = false;
         let (id, endpoint) = (row.id, row.endpoint);
+        drop(row);
         self.restless = true;
         let e = cx.names.endpoint_of(endpoint);
         cx.note(Level::Debug, || Fact::LinkRefused {
@@ -108,15 +109,16 @@ impl Bus {
     pub fn link_closed(&mut self, cx: &mut Cx<'_>, tag: LinkTag) {
         match tag {
             LinkTag::Out(r) => {
-                let row = self.row_mut(r);
+                let mut row = self.row_mut(r);
                 row.link = ConnId::NONE;
                 row.link_up = false;
                 let id = row.id;
+                drop(row);
                 self.restless = true;
                 cx.note(Level::Debug, || Fact::LinkLost { node: id });
             }
             LinkTag::In(r) => {
-                let row = self.row_mut(r);
+                let mut row = self.row_mut(r);
                 row.inbound = ConnId::NONE;
                 let id = row.id;
                 cx.note(Level::Debug, || Fact::LinkLost { node: id });
@@ -130,7 +132,7 @@ impl Bus {
         let link = self.row(r).link;
         if link.is_some() {
             cx.close(link);
-            let row = self.row_mut(r);
+            let mut row = self.row_mut(r);
             row.link = ConnId::NONE;
             row.link_up = false;
         }
@@ -145,9 +147,10 @@ impl Bus {
             cx.close(old);
         }
         let now = cx.now.ms();
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.inbound = conn;
         row.inbound_ctime = now;
+        drop(row);
         cx.tag(conn, LinkTag::In(r).pack());
     }
 
@@ -232,17 +235,13 @@ impl Bus {
     /// redis: clusterDelNode @7.0.15
     pub(super) fn delete_node(&mut self, cx: &mut Cx<'_>, r: RowIdx) {
         let id = self.row(r).id;
-        for slot in 0..crate::slot::SLOTS {
-            if self.importing_from.get(&slot) == Some(&id) {
-                self.importing_from.remove(&slot);
-            }
-            if self.migrating_to.get(&slot) == Some(&id) {
-                self.migrating_to.remove(&slot);
-            }
-        }
+        self.importing_from.retain(|_, node| *node != id);
+        self.migrating_to.retain(|_, node| *node != id);
         self.delete_slots_of(cx, r);
-        for row in &mut self.rows {
-            row.fail_reports.retain(|&(by, _)| by != id);
+        for about in 0..self.rows.len() as RowIdx {
+            if self.is_reported(about) {
+                self.row_mut(about).rare_mut().fail_reports.retain(|&(by, _)| by != id);
+            }
         }
         let replicas: Vec<RowIdx> = self.replicas_of(r).collect();
         for s in replicas {
@@ -318,7 +317,7 @@ impl Bus {
             return;
         }
         let ip = cx.ip;
-        self.rows[usize::from(ME)].endpoint = cx.names.endpoint(Endpoint { ip: Some(ip), ..mine });
+        self.me_mut().endpoint = cx.names.endpoint(Endpoint { ip: Some(ip), ..mine });
         cx.emit(Fact::IpLearned { ip });
         self.todo |= todo::SAVE_CONFIG;
     }

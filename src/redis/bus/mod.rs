@@ -2,13 +2,14 @@
 //!
 //! [`Bus`] is the state of `server.cluster`. Each file holds one concern, in the order in which a
 //! newcomer should read them: [`view`] (the table of nodes), [`packet`], [`links`] (connections,
-//! handshake), [`ping`] (cron, pings, gossip sent), [`receive`] (every packet's way in), [`failure`]
+//! handshake), [`ping`] (cron, pings, gossip sent; [`agenda`] says whom the cron must look at), [`receive`] (every packet's way in), [`failure`]
 //! (PFAIL, reports, FAIL, cluster state), [`failover`] (elections, votes, promotion, manual
 //! failover), [`slots`] (claims, epochs, reconfiguration, replica migration), [`nodes_conf`].
 //!
 //! Knows nothing of the keyspace or of replication beyond [`Host`], the few questions and orders that
 //! pass between bus and server.
 
+pub mod agenda;
 pub mod failover;
 pub mod failure;
 pub mod links;
@@ -22,13 +23,15 @@ pub mod view;
 use std::collections::BTreeMap;
 
 use super::Cx;
-use super::registry::{Endpoint, NodeName};
+use super::registry::{Endpoint, EndpointId, NodeName};
 use crate::base::Rng;
 use crate::slot::SlotSet;
 use crate::trace::{FactId, NodeId};
+use agenda::Agenda;
 use failover::{Election, ManualFailover};
 use packet::kind;
-use view::{Dict, ME, Row, RowIdx, SlotOwners, flag};
+use slots::Census;
+use view::{Dict, ME, Pulse, Row, RowIdx, SlotOwners, flag};
 
 /// What the bus must know of the server it is part of, as of this call. What it wants done in return
 /// it leaves in [`Bus::orders`]: so the bus is free of replication and data.
@@ -111,7 +114,10 @@ pub mod todo {
 pub struct Bus {
     pub conf: BusConf,
     /// Row 0 is myself.
-    pub rows: Vec<Row>,
+    rows: Vec<Row>,
+    /// Of each row, what gossip touches: when it was heard of, and its id and address.
+    pulses: Vec<Pulse>,
+    names: Vec<(NodeId, EndpointId)>,
     free_rows: Vec<RowIdx>,
     by_id: Vec<RowIdx>,
     pub dict: Dict,
@@ -137,17 +143,19 @@ pub struct Bus {
     among_minority_time: u64,
     first_call_time: u64,
     iteration: u64,
-    /// No row can need the cron's second loop before this time; see `ping::cron`.
-    next_scan: u64,
+    /// Which rows the cron's second loop must look at when, and those it looks at now.
+    agenda: Agenda,
+    due: Vec<RowIdx>,
     /// A row may lack a link, or be in handshake: the cron's first loop has work.
     restless: bool,
     /// Nodes with the PFAIL flag.
     pfail_count: u32,
     /// How often a replica was attached to a master.
-    attachments: u64,
-    /// Marks the rows already in the packet being built.
-    stamps: Vec<u32>,
-    stamp: u32,
+    attachments: u32,
+    /// What replica migration asks of the table, until the table changes.
+    census: Option<Census>,
+    /// One bit for each row: already in the packet being built.
+    picked: Vec<u64>,
     rng_ping: Rng,
     rng_gossip: Rng,
     rng_election: Rng,
@@ -172,6 +180,8 @@ impl Bus {
         let mut bus = Bus {
             conf,
             rows: Vec::new(),
+            pulses: Vec::new(),
+            names: Vec::new(),
             free_rows: Vec::new(),
             by_id: Vec::new(),
             dict: Dict::new(cx.stream("node table").u64()),
@@ -194,12 +204,13 @@ impl Bus {
             among_minority_time: 0,
             first_call_time: 0,
             iteration: 0,
-            next_scan: 0,
+            agenda: Agenda::default(),
+            due: Vec::new(),
             restless: true,
             pfail_count: 0,
             attachments: 0,
-            stamps: Vec::new(),
-            stamp: 0,
+            census: None,
+            picked: Vec::new(),
             rng_ping: cx.stream("random ping"),
             rng_gossip: cx.stream("gossip"),
             rng_election: cx.stream("election"),
@@ -214,7 +225,7 @@ impl Bus {
     /// The configuration changed.
     pub fn reconfigure(&mut self, cx: &mut Cx<'_>, conf: BusConf) {
         self.conf = conf;
-        self.next_scan = 0;
+        self.agenda.forget();
         self.fit_myself(cx);
     }
 
@@ -230,7 +241,9 @@ impl Bus {
         if self.me().flags != old {
             self.todo |= todo::SAVE_CONFIG;
         }
-        self.me_mut().hostname = self.conf.hostname.clone();
+        if self.me().rare().hostname != self.conf.hostname {
+            self.me_mut().rare_mut().hostname = self.conf.hostname.clone();
+        }
     }
 
     fn derive_my_endpoint(&mut self, cx: &mut Cx<'_>) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::registry::{ClaimId, EndpointId, NodeName, Registry};
 use super::super::{Cx, DiskWrite};
-use super::view::{ME, NO_ROW, Row, flag};
+use super::view::{ME, NO_ROW, RowIdx, flag};
 use super::{Bus, BusConf};
 use crate::slot::SlotSet;
 use crate::trace::{Fact, NodeId};
@@ -106,7 +106,8 @@ impl NodeLine {
 
 impl Bus {
     /// What CLUSTER NODES and nodes.conf say of a node. redis: clusterGenNodeDescription @7.0.15
-    pub fn line(&self, row: &Row) -> NodeLine {
+    pub fn line(&self, r: RowIdx) -> NodeLine {
+        let row = self.row(r);
         let master = if row.is(flag::SLAVE) && row.slaveof != NO_ROW {
             self.row(row.slaveof).id
         } else {
@@ -115,11 +116,11 @@ impl Bus {
         NodeLine {
             id: row.id,
             endpoint: row.endpoint,
-            hostname: row.hostname.clone(),
+            hostname: row.rare().hostname.clone(),
             flags: row.flags,
             master,
             ping_sent: row.ping_sent,
-            pong_received: row.pong_received,
+            pong_received: self.pong_received(r),
             config_epoch: self.shown_epoch(row),
             connected: row.link.is_some() || row.is(flag::MYSELF),
             slots: row.slots,
@@ -130,7 +131,13 @@ impl Bus {
     pub fn image(&self, without: u16) -> NodesImage {
         let (migrating, importing) = self.open_slots();
         NodesImage {
-            nodes: self.in_order().filter(|r| !r.is(without)).map(|r| self.line(r)).collect(),
+            nodes: self
+                .dict
+                .order()
+                .iter()
+                .filter(|&&r| !self.row(r).is(without))
+                .map(|&r| self.line(r))
+                .collect(),
             migrating,
             importing,
             current_epoch: self.current_epoch,
@@ -173,13 +180,15 @@ impl Bus {
             let printed = flag::NAMES.iter().fold(0, |all, (bit, _)| all | bit);
             let flags = line.flags & printed;
             bus.set_flags(r, flags, !flags);
-            let row = bus.row_mut(r);
+            bus.set_pong_received(r, if line.pong_received > 0 { now } else { 0 });
+            let mut row = bus.row_mut(r);
             row.endpoint = line.endpoint;
-            row.hostname = line.hostname.clone();
+            if line.hostname.is_some() || row.rare().hostname.is_some() {
+                row.rare_mut().hostname = line.hostname.clone();
+            }
             row.ping_sent = if line.ping_sent > 0 { now } else { 0 };
-            row.pong_received = if line.pong_received > 0 { now } else { 0 };
             if flags & flag::FAIL != 0 {
-                row.fail_time = now;
+                row.rare_mut().fail_time = now;
             }
             // A replica's line shows its master's epoch; its own is not known.
             row.config_epoch = if line.master.is_some() { 0 } else { line.config_epoch };

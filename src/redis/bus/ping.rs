@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use super::packet::{Body, Gossip, kind};
-use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::view::{ME, NO_ROW, Pulse, RowIdx, flag};
 use super::{Bus, Host, Order};
 use crate::trace::{ConnId, Fact, Level};
 
@@ -19,9 +19,8 @@ impl Bus {
     ///
     /// redis: clusterCron @7.0.15
     ///
-    /// The two loops over all nodes run only when a node can need them: the first while a link is
-    /// missing or a handshake runs (`restless`), the second from `next_scan` on, a time that is never
-    /// later than the first ping, reconnection or PFAIL due.
+    /// The first loop over all nodes runs only while a link is missing or a handshake runs (`restless`);
+    /// the second looks only at nodes that can need something ([`agenda`](super::agenda)).
     pub fn cron(&mut self, cx: &mut Cx<'_>, host: &Host) {
         self.iteration += 1;
         let now = cx.now.ms();
@@ -33,7 +32,7 @@ impl Bus {
             self.ping_random_node(cx, host);
         }
         let mut update_state = false;
-        if now >= self.next_scan {
+        if self.agenda.has_due(now) {
             update_state = self.scan(cx, host, now);
         }
         let me = self.me();
@@ -86,11 +85,11 @@ impl Bus {
         let mut oldest: Option<RowIdx> = None;
         for _ in 0..5 {
             let r = self.dict.random(&mut self.rng_ping);
-            let row = &self.rows[usize::from(r)];
-            if !row.link.is_some() || row.ping_sent != 0 || row.is(flag::MYSELF | flag::HANDSHAKE) {
+            let pulse = self.pulses[usize::from(r)];
+            if !pulse.is(Pulse::LINKED) || pulse.is(Pulse::PINGED | flag::MYSELF | flag::HANDSHAKE) {
                 continue;
             }
-            if oldest.is_none_or(|o| self.rows[usize::from(o)].pong_received > row.pong_received) {
+            if oldest.is_none_or(|o| self.pong_received(o) > pulse.pong_received()) {
                 oldest = Some(r);
             }
         }
@@ -102,62 +101,75 @@ impl Bus {
     }
 
     /// The cron's second loop: pings that are due, links that look dead, PFAIL. Returns whether a
-    /// node turned PFAIL; sets `next_scan`.
+    /// node turned PFAIL.
     fn scan(&mut self, cx: &mut Cx<'_>, host: &Host, now: u64) -> bool {
+        let horizon = self.conf.node_timeout / 2 + 1;
+        let mut rows = std::mem::take(&mut self.due);
+        rows.clear();
+        if self.agenda.is_void(now) {
+            rows.extend_from_slice(self.dict.order());
+            self.agenda.clear(self.rows.len(), horizon, now);
+        } else {
+            self.agenda.take_due(now, &mut rows);
+            let dict = &self.dict;
+            rows.sort_by_cached_key(|&r| dict.place(r));
+        }
+        let mut new_pfail = false;
+        for &r in &rows {
+            let due = self.look_at(cx, host, r, now, &mut new_pfail);
+            self.agenda.put(r, due.min(now + horizon));
+        }
+        self.due = rows;
+        new_pfail
+    }
+
+    /// Looks at one node; returns a time before which it need not be looked at again.
+    fn look_at(&mut self, cx: &mut Cx<'_>, host: &Host, r: RowIdx, now: u64, new_pfail: &mut bool) -> u64 {
         let nt = self.conf.node_timeout;
         let half = nt / 2;
-        let mut new_pfail = false;
-        let mut next = u64::MAX;
-        for i in 0..self.dict.len() {
-            let r = self.dict.order()[i];
-            let row = self.row(r);
-            if row.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE) {
-                continue;
-            }
-            let (pinged, ping_delay, data_delay) =
-                (row.ping_sent != 0, now - row.ping_sent, now - row.data_received.min(now));
-            if pinged
-                && row.link.is_some()
-                && now - row.link_ctime > nt
-                && ping_delay > half
-                && data_delay > half
-            {
-                let node = row.id;
-                self.free_link(cx, r);
-                cx.note(Level::Debug, || Fact::LinkDropped { node });
-            }
-            let row = self.row(r);
-            let linked = row.link.is_some();
-            if linked && !pinged && now.saturating_sub(row.pong_received) > half {
-                self.send_ping(cx, host, r, kind::PING);
-                next = next.min(now + half);
-                continue;
-            }
-            if linked && self.manual.end != 0 && self.manual.replica == r && self.me().is_master() {
-                self.send_ping(cx, host, r, kind::PING);
-                next = now;
-                continue;
-            }
-            if !pinged {
-                // Not linked and not pinged cannot stay so: the first loop connects first.
-                next = next.min(if linked { row.pong_received + half + 1 } else { now });
-                continue;
-            }
-            if ping_delay.min(data_delay) > nt && !row.is(flag::PFAIL | flag::FAIL) {
-                self.mark_pfail(cx, r);
-                new_pfail = true;
-            }
-            let row = self.row(r);
-            let due = if row.is(flag::PFAIL | flag::FAIL) || ping_delay.min(data_delay) > half {
-                // Past the half-way mark the link rule and PFAIL may come due at any tick.
-                now
-            } else {
-                now - ping_delay.min(data_delay) + half + 1
-            };
-            next = next.min(due);
+        let since = |t: u64| now.saturating_sub(t);
+        let pulse = self.pulses[usize::from(r)];
+        if pulse.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE) {
+            return now;
         }
-        self.next_scan = next;
-        new_pfail
+        let pinged = pulse.is(Pulse::PINGED);
+        let row = self.row(r);
+        let (ping_delay, data_delay) = (since(row.ping_sent), since(row.data_received));
+        if pinged
+            && row.link.is_some()
+            && since(row.link_ctime) > nt
+            && ping_delay > half
+            && data_delay > half
+        {
+            let node = row.id;
+            self.free_link(cx, r);
+            cx.note(Level::Debug, || Fact::LinkDropped { node });
+        }
+        let row = self.row(r);
+        let linked = row.link.is_some();
+        if linked && !pinged && since(pulse.pong_received()) > half {
+            self.send_ping(cx, host, r, kind::PING);
+            return now + half;
+        }
+        if linked && self.manual.end != 0 && self.manual.replica == r && self.me().is_master() {
+            self.send_ping(cx, host, r, kind::PING);
+            return now;
+        }
+        if !pinged {
+            // Not linked and not pinged cannot stay so: the first loop connects first.
+            return if linked { pulse.pong_received() + half + 1 } else { now };
+        }
+        let unheard = ping_delay.min(data_delay);
+        if unheard > nt && !row.is(flag::PFAIL | flag::FAIL) {
+            self.mark_pfail(cx, r);
+            *new_pfail = true;
+        }
+        if self.row(r).is(flag::PFAIL | flag::FAIL) || unheard > half {
+            // Past the half-way mark the link rule and PFAIL may come due at any tick.
+            now
+        } else {
+            now - unheard + half + 1
+        }
     }
 
     /// Sends PING, MEET or PONG on my own link to the node.
@@ -181,7 +193,7 @@ impl Bus {
         let mut packet = self.packet(host, kind, Body::Gossip);
         if let Some(r) = node.filter(|_| kind == kind::PING) {
             self.row_mut(r).ping_sent = now;
-            self.next_scan = self.next_scan.min(now + self.conf.node_timeout / 2);
+            self.agenda.postponed(now);
         }
         self.fill_gossip(&mut packet.gossip);
         let to = node.map_or(crate::trace::NodeId::NONE, |r| self.row(r).id);
@@ -196,26 +208,25 @@ impl Bus {
         let wanted = (n / 10).max(3).min(fresh);
         let pfail_wanted = self.stats_pfail_nodes as usize;
         out.reserve(wanted + pfail_wanted);
-        self.stamp = self.stamp.wrapping_add(1);
-        if self.stamps.len() < self.rows.len() {
-            self.stamps.resize(self.rows.len(), 0);
-        }
+        self.picked.clear();
+        self.picked.resize(self.rows.len().div_ceil(64), 0);
         let mut tries = wanted * 3;
         while fresh > 0 && out.len() < wanted && tries > 0 {
             tries -= 1;
             let r = self.dict.random(&mut self.rng_gossip);
-            let row = &self.rows[usize::from(r)];
-            if r == ME || row.timed_out() {
+            let pulse = self.pulses[usize::from(r)];
+            if r == ME || pulse.is(flag::PFAIL) {
                 continue;
             }
-            if row.is(flag::HANDSHAKE | flag::NOADDR) || (!row.link.is_some() && row.numslots == 0) {
+            if pulse.is(flag::HANDSHAKE | flag::NOADDR) || !pulse.is(Pulse::LINKED | Pulse::SLOTS) {
                 fresh -= 1;
                 continue;
             }
-            if self.stamps[usize::from(r)] == self.stamp {
+            let (word, bit) = (&mut self.picked[usize::from(r / 64)], 1u64 << (r % 64));
+            if *word & bit != 0 {
                 continue;
             }
-            self.stamps[usize::from(r)] = self.stamp;
+            *word |= bit;
             out.push(self.gossip_about(r));
             fresh -= 1;
         }
@@ -225,8 +236,8 @@ impl Bus {
                 if left == 0 {
                     break;
                 }
-                let row = self.row(r);
-                if row.timed_out() && !row.is(flag::HANDSHAKE | flag::NOADDR) {
+                let pulse = self.pulses[usize::from(r)];
+                if pulse.is(flag::PFAIL) && !pulse.is(flag::HANDSHAKE | flag::NOADDR) {
                     out.push(self.gossip_about(r));
                     left -= 1;
                 }
@@ -236,13 +247,15 @@ impl Bus {
 
     /// redis: clusterSetGossipEntry @7.0.15
     fn gossip_about(&self, r: RowIdx) -> Gossip {
-        let row = self.row(r);
+        let pulse = self.pulses[usize::from(r)];
+        let (node, endpoint) = self.names[usize::from(r)];
+        let pinged = if pulse.is(Pulse::PINGED) { self.row(r).ping_sent } else { 0 };
         Gossip {
-            node: row.id,
-            endpoint: row.endpoint,
-            ping_sent: (row.ping_sent / 1000) as u32,
-            pong_received: (row.pong_received / 1000) as u32,
-            flags: row.flags,
+            node,
+            endpoint,
+            ping_sent: (pinged / 1000) as u32,
+            pong_received: (pulse.pong_received() / 1000) as u32,
+            flags: pulse.flags(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::super::Cx;
 use super::links::LinkTag;
 use super::packet::{Body, Packet, kind, mflag};
-use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::view::{ME, NO_ROW, Pulse, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::trace::{ConnId, Fact, Level, NodeId};
 
@@ -41,13 +41,16 @@ impl Bus {
 
         // 3. Clocks: any packet of a known node counts, whatever its type.
         if let Some(r) = sender {
-            let row = self.row_mut(r);
+            let mut row = self.row_mut(r);
             row.data_received = now;
             if !row.in_handshake() {
                 row.repl_offset = p.offset;
                 let newer = p.config_epoch > row.config_epoch;
                 if newer {
                     row.config_epoch = p.config_epoch;
+                }
+                drop(row);
+                if newer {
                     self.todo |= todo::SAVE_CONFIG | todo::FSYNC_CONFIG;
                 }
                 self.current_epoch = self.current_epoch.max(p.current_epoch);
@@ -129,7 +132,7 @@ impl Bus {
                 cx.note(Level::Debug, || Fact::Renamed { from: old, to: p.sender });
                 cx.note(Level::Debug, || Fact::HandshakeDone { node: p.sender });
                 self.set_flags(link_row, p.flags & (flag::MASTER | flag::SLAVE), flag::HANDSHAKE);
-                self.next_scan = 0;
+                self.agenda.forget();
                 self.todo |= todo::SAVE_CONFIG;
             } else if self.row(link_row).id != p.sender {
                 let row = self.row(link_row);
@@ -155,9 +158,8 @@ impl Bus {
         }
         // d. An answer on my own link: it is alive.
         if let (LinkTag::Out(r), kind::PONG) = (tag, p.kind) {
-            let row = self.row_mut(r);
-            row.pong_received = now;
-            row.ping_sent = 0;
+            self.set_pong_received(r, now);
+            self.row_mut(r).ping_sent = 0;
             self.alive(cx, r, now);
         }
         let Some(s) = sender else { return };
@@ -184,8 +186,8 @@ impl Bus {
         }
         // j. What it says of others.
         self.process_gossip(cx, host, Some(s), p);
-        if self.row(s).hostname != p.hostname {
-            self.row_mut(s).hostname = p.hostname.clone();
+        if self.row(s).rare().hostname != p.hostname {
+            self.row_mut(s).rare_mut().hostname = p.hostname.clone();
             let node = self.row(s).id;
             let hostname = p.hostname.clone().unwrap_or_default();
             cx.note(Level::Debug, || Fact::HostnameUpdated { node, hostname });
@@ -247,7 +249,7 @@ impl Bus {
                         cx.note(Level::Headline, || Fact::Reported { by, node: g.node });
                     }
                     self.mark_as_failing_if_needed(cx, host, r);
-                } else if !self.row(r).fail_reports.is_empty() && self.remove_failure_report(cx, r, by) {
+                } else if self.is_reported(r) && self.remove_failure_report(cx, r, by) {
                     cx.note(Level::Debug, || Fact::ReportedBack { by, node: g.node });
                 }
             }
@@ -255,12 +257,12 @@ impl Bus {
                 continue;
             }
             // Somebody heard from it lately: no need to ping it myself.
-            let unreported = self.row(r).fail_reports.is_empty() || self.failure_reports(cx, r) == 0;
-            let row = &mut self.rows[usize::from(r)];
-            if row.ping_sent == 0 && unreported {
+            let unreported = !self.is_reported(r) || self.failure_reports(cx, r) == 0;
+            let pulse = &mut self.pulses[usize::from(r)];
+            if !pulse.is(Pulse::PINGED) && unreported {
                 let pong = u64::from(g.pong_received) * 1000;
-                if pong <= host.mstime + FUTURE_TOLERANCE_MS && pong > row.pong_received {
-                    row.pong_received = pong;
+                if pong <= host.mstime + FUTURE_TOLERANCE_MS && pong > pulse.pong_received() {
+                    pulse.set_pong_received(pong);
                 }
             }
             let row = self.row(r);

@@ -17,6 +17,16 @@ const MIGRATION_DELAY_MS: u64 = 5000;
 /// ends itself after its crash report.
 const ABORTED: i32 = 139;
 
+/// What replica migration asks of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Census {
+    /// Masters with slots whose replicas are all gone.
+    orphaned: u32,
+    /// The most working replicas that a master has, and how many mine has.
+    max_replicas: u32,
+    mine: u32,
+}
+
 impl Bus {
     // ---- ownership ------------------------------------------------------------------------------
 
@@ -61,7 +71,7 @@ impl Bus {
     pub(super) fn set_claim(&mut self, cx: &mut Cx<'_>, r: RowIdx, set: &SlotSet) {
         let id = cx.names.claim(set);
         let n = cx.names.claim_len(id);
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.slots = id;
         row.numslots = n;
     }
@@ -314,9 +324,10 @@ impl Bus {
     pub(super) fn attach_to_master(&mut self, r: RowIdx, master: RowIdx) {
         let attached = self.attachments;
         self.attachments += 1;
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.slaveof = master;
         row.attached = attached;
+        drop(row);
         self.set_flags(master, flag::MIGRATE_TO, 0);
     }
 
@@ -381,8 +392,15 @@ impl Bus {
 
     // ---- replica migration ----------------------------------------------------------------------
 
-    fn ok_replicas(&self, master: RowIdx) -> u32 {
-        self.replicas_of(master).filter(|&r| !self.row(r).failed()).count() as u32
+    /// Of every row, how many working replicas it has.
+    fn ok_replicas(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.rows.len()];
+        for row in &self.rows {
+            if row.id.is_some() && row.is(flag::SLAVE) && row.slaveof != NO_ROW && !row.failed() {
+                counts[usize::from(row.slaveof)] += 1;
+            }
+        }
+        counts
     }
 
     /// The cron's preconditions, then the decision to move to an orphaned master.
@@ -392,45 +410,36 @@ impl Bus {
         if !self.conf.allow_replica_migration {
             return;
         }
-        let rows = self.rows.len() as u16;
-        let (mut orphaned, mut max_replicas, mut mine) = (0, 0, 0);
-        let my_master = self.me().slaveof;
-        // Most clusters have no master with two working replicas: then nobody moves.
-        if !self.some_master_has_two_replicas() {
-            return;
+        let census = match self.census {
+            Some(census) => census,
+            None => self.take_census(),
+        };
+        if census.orphaned > 0 && census.max_replicas >= 2 && census.mine == census.max_replicas {
+            self.migrate_if_candidate(cx, now, census.max_replicas);
         }
-        for r in 0..rows {
-            let row = self.row(r);
+    }
+
+    /// Counts; the counts hold until flags, masters or slots of a row change.
+    fn take_census(&mut self) -> Census {
+        let my_master = self.me().slaveof;
+        let mut census = Census { orphaned: 0, max_replicas: 0, mine: 0 };
+        for (r, (row, ok)) in self.rows.iter().zip(self.ok_replicas()).enumerate() {
             if !row.id.is_some()
                 || row.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE | flag::FAIL)
                 || !row.is_master()
             {
                 continue;
             }
-            let ok = self.ok_replicas(r);
             if ok == 0 && row.numslots > 0 && row.is(flag::MIGRATE_TO) {
-                orphaned += 1;
+                census.orphaned += 1;
             }
-            max_replicas = max_replicas.max(ok);
-            if my_master == r {
-                mine = ok;
+            census.max_replicas = census.max_replicas.max(ok);
+            if usize::from(my_master) == r {
+                census.mine = ok;
             }
         }
-        if orphaned > 0 && max_replicas >= 2 && mine == max_replicas {
-            self.migrate_if_candidate(cx, now, max_replicas);
-        }
-    }
-
-    fn some_master_has_two_replicas(&self) -> bool {
-        let mut seen = vec![0u8; self.rows.len()];
-        self.rows.iter().any(|row| {
-            if !row.id.is_some() || !row.is(flag::SLAVE) || row.slaveof == NO_ROW || row.failed() {
-                return false;
-            }
-            let n = &mut seen[usize::from(row.slaveof)];
-            *n += 1;
-            *n == 2
-        })
+        self.census = Some(census);
+        census
     }
 
     fn migrate_if_candidate(&mut self, cx: &mut Cx<'_>, now: u64, max_replicas: u32) {
@@ -445,20 +454,24 @@ impl Bus {
         }
         let mut target = NO_ROW;
         let mut candidate = ME;
+        let counts = self.ok_replicas();
         for i in 0..self.dict.len() {
             let r = self.dict.order()[i];
             let row = self.row(r);
-            let ok = if row.is_master() { self.ok_replicas(r) } else { 0 };
+            let ok = if row.is_master() { counts[usize::from(r)] } else { 0 };
             let orphan = row.is_master() && !row.failed() && row.is(flag::MIGRATE_TO) && ok == 0;
             if orphan && target == NO_ROW && row.numslots > 0 {
                 target = r;
             }
-            let row = self.row_mut(r);
-            row.orphaned_time = match (orphan, row.orphaned_time) {
+            let known = row.rare().orphaned_time;
+            let since = match (orphan, known) {
                 (false, _) => 0,
                 (true, 0) => now,
                 (true, t) => t,
             };
+            if since != known {
+                self.row_mut(r).rare_mut().orphaned_time = since;
+            }
             if ok == max_replicas {
                 // Failed replicas count too: a dead one with the smallest id blocks the move.
                 for s in self.replicas_of(r) {
@@ -468,7 +481,10 @@ impl Bus {
                 }
             }
         }
-        if target != NO_ROW && candidate == ME && now - self.row(target).orphaned_time > MIGRATION_DELAY_MS {
+        if target != NO_ROW
+            && candidate == ME
+            && now - self.row(target).rare().orphaned_time > MIGRATION_DELAY_MS
+        {
             let master = self.row(target).id;
             cx.emit(Fact::MigratingTo { master });
             self.set_my_master(cx, target);

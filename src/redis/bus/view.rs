@@ -42,40 +42,58 @@ pub mod flag {
 }
 
 /// What an observer holds about one node. redis: cluster.h clusterNode @7.0.15
+///
+/// Not here: `pong_received`, which gossip renews without looking at anything else of the row; see
+/// [`Bus::pong_received`]. What most rows never need is in [`Rare`].
 #[derive(Clone, Debug)]
 pub struct Row {
     pub id: NodeId,
-    pub flags: u16,
+    pub endpoint: EndpointId,
     /// My connection to it, or none.
     pub link: ConnId,
-    /// ms of the active unanswered ping, 0 = none.
-    pub ping_sent: u64,
-    pub pong_received: u64,
-    pub data_received: u64,
-
-    pub endpoint: EndpointId,
     pub inbound: ConnId,
+    pub slots: ClaimId,
+    /// How many attachments of replicas there were before that to its master.
+    pub attached: u32,
     /// Its master, as a row; `NO_ROW` if it is a master or its master is unknown.
     pub slaveof: RowIdx,
-    /// How many attachments of replicas there were before that to its master.
-    pub attached: u64,
-    pub link_up: bool,
-    pub slots: ClaimId,
     pub numslots: u16,
+    pub flags: u16,
+    pub link_up: bool,
+    /// ms of the active unanswered ping, 0 = none.
+    pub ping_sent: u64,
+    pub data_received: u64,
     pub config_epoch: u64,
+    pub repl_offset: i64,
     pub ctime: u64,
     pub link_ctime: u64,
     /// When its link to me was recognised, ms.
     pub inbound_ctime: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What an observer holds about a node only after something out of the ordinary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rare {
     pub fail_time: u64,
     pub voted_time: u64,
-    pub repl_offset: i64,
     pub orphaned_time: u64,
     /// (reporter, when), oldest first.
     pub fail_reports: Vec<(NodeId, u64)>,
     pub hostname: Option<Arc<str>>,
     /// The recorded fact of my PFAIL or FAIL about it.
     pub because: FactId,
+}
+
+impl Rare {
+    const NOTHING: Rare = Rare {
+        fail_time: 0,
+        voted_time: 0,
+        orphaned_time: 0,
+        fail_reports: Vec::new(),
+        hostname: None,
+        because: FactId::NONE,
+    };
 }
 
 impl Row {
@@ -94,6 +112,99 @@ impl Row {
     pub fn failed(&self) -> bool {
         self.is(flag::FAIL)
     }
+    pub fn rare(&self) -> &Rare {
+        static NOTHING: Rare = Rare::NOTHING;
+        self.rare.as_deref().unwrap_or(&NOTHING)
+    }
+    pub fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(|| Box::new(Rare::NOTHING))
+    }
+    /// Bits of [`Pulse`] that follow from the row.
+    fn pulse_bits(&self) -> u16 {
+        let bit = |set: bool, bit: u16| if set { bit } else { 0 };
+        self.flags
+            | bit(self.link.is_some(), Pulse::LINKED)
+            | bit(self.ping_sent != 0, Pulse::PINGED)
+            | bit(self.numslots > 0, Pulse::SLOTS)
+            | bit(self.rare.as_ref().is_some_and(|r| !r.fail_reports.is_empty()), Pulse::REPORTED)
+    }
+}
+
+/// What gossip reads and writes of a row, in eight bytes: when its node was last heard of (ms, upper 48
+/// bits) and, below, its flags and four bits that follow from the rest of the row. A packet touches a tenth
+/// of the rows at random, in every node: this array decides the speed of large clusters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Pulse(u64);
+
+impl Pulse {
+    /// I have a link to it.
+    pub const LINKED: u16 = 1 << 10;
+    /// A ping to it is unanswered.
+    pub const PINGED: u16 = 1 << 11;
+    /// It has slots.
+    pub const SLOTS: u16 = 1 << 12;
+    /// Somebody reported it failing, and I have not forgotten yet.
+    pub const REPORTED: u16 = 1 << 13;
+
+    pub fn is(self, bits: u16) -> bool {
+        self.0 & u64::from(bits) != 0
+    }
+    pub fn flags(self) -> u16 {
+        self.0 as u16 & (Pulse::LINKED - 1)
+    }
+    /// ms
+    pub fn pong_received(self) -> u64 {
+        self.0 >> 16
+    }
+    pub fn set_pong_received(&mut self, ms: u64) {
+        self.0 = ms << 16 | self.0 & 0xFFFF;
+    }
+    fn set_bits(&mut self, bits: u16) {
+        self.0 = self.0 & !0xFFFF | u64::from(bits);
+    }
+}
+
+impl std::fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pulse({} ms, {:04x})", self.pong_received(), self.0 as u16)
+    }
+}
+
+/// A row being changed. When the change is over, what follows from the row is brought up to date.
+pub struct RowMut<'a> {
+    row: &'a mut Row,
+    slaveof_before: RowIdx,
+    pulse: &'a mut Pulse,
+    name: &'a mut (NodeId, EndpointId),
+    pfail_count: &'a mut u32,
+    census: &'a mut Option<super::slots::Census>,
+}
+
+impl std::ops::Deref for RowMut<'_> {
+    type Target = Row;
+    fn deref(&self) -> &Row {
+        self.row
+    }
+}
+impl std::ops::DerefMut for RowMut<'_> {
+    fn deref_mut(&mut self) -> &mut Row {
+        self.row
+    }
+}
+impl Drop for RowMut<'_> {
+    fn drop(&mut self) {
+        let (old, new) = (self.pulse.0 as u16, self.row.pulse_bits());
+        if old != new {
+            let pfail = |bits: u16| u32::from(bits & flag::PFAIL != 0);
+            *self.pfail_count = *self.pfail_count + pfail(new) - pfail(old);
+            self.pulse.set_bits(new);
+        }
+        let passing = Pulse::LINKED | Pulse::PINGED | Pulse::REPORTED;
+        if (old ^ new) & !passing != 0 || self.row.slaveof != self.slaveof_before {
+            *self.census = None;
+        }
+        *self.name = (self.row.id, self.row.endpoint);
+    }
 }
 
 /// Redis's hash table of nodes as far as it is visible: the order of iteration and the odds of a
@@ -109,22 +220,25 @@ pub struct Dict {
     order: Vec<RowIdx>,
     /// Where each bucket starts in `order`, and the end of the last.
     start: Vec<u16>,
-    /// Position of each row in `order`, by row.
-    place: Vec<u16>,
-    hashes: Vec<u64>,
+    /// By row.
+    hashes: Vec<u32>,
 }
 
 impl Dict {
     pub fn new(key: u64) -> Dict {
-        Dict { key, mask: 3, order: Vec::new(), start: vec![0; 5], place: Vec::new(), hashes: Vec::new() }
+        Dict { key, mask: 3, order: Vec::new(), start: vec![0; 5], hashes: Vec::new() }
     }
 
-    fn hash(&self, name: NodeName) -> u64 {
+    fn hash(&self, name: NodeName) -> u32 {
         let b = name.0;
         let w = |i: usize| {
             u64::from_le_bytes([b[i], b[i + 1], b[i + 2], b[i + 3], b[i + 4], b[i + 5], b[i + 6], b[i + 7]])
         };
-        mix(self.key ^ mix(w(0) ^ mix(w(8) ^ mix(w(12)))))
+        mix(self.key ^ mix(w(0) ^ mix(w(8) ^ mix(w(12))))) as u32
+    }
+
+    fn bucket(&self, row: RowIdx) -> usize {
+        (self.hashes[usize::from(row)] & self.mask) as usize
     }
 
     pub fn len(&self) -> usize {
@@ -135,42 +249,47 @@ impl Dict {
     }
 
     pub fn add(&mut self, row: RowIdx, name: NodeName) {
-        let buckets = self.mask as usize + 1;
-        if self.order.len() >= buckets {
+        if self.order.len() > self.mask as usize {
             // redis: _dictExpandIfNeeded grows to the next power of two above what is used.
-            self.mask = (self.order.len() as u32 + 1).next_power_of_two() - 1;
+            self.expand((self.order.len() as u32 + 1).next_power_of_two());
         }
         let r = usize::from(row);
         if self.hashes.len() <= r {
             self.hashes.resize(r + 1, 0);
-            self.place.resize(r + 1, 0);
         }
         self.hashes[r] = self.hash(name);
-        self.order.insert(0, row);
-        self.rebuild();
+        let bucket = self.bucket(row);
+        self.order.insert(usize::from(self.start[bucket]), row);
+        self.start[bucket + 1..].iter_mut().for_each(|s| *s += 1);
     }
 
     pub fn remove(&mut self, row: RowIdx) {
-        self.order.retain(|&r| r != row);
-        self.rebuild();
+        let place = self.place(row);
+        let bucket = self.bucket(row);
+        self.order.remove(place);
+        self.start[bucket + 1..].iter_mut().for_each(|s| *s -= 1);
     }
 
-    /// Restores bucket order; the sort is stable, so within a bucket the latest stays first.
-    fn rebuild(&mut self) {
-        let (mask, hashes) = (self.mask, &self.hashes);
-        let bucket = |r: RowIdx| (hashes[usize::from(r)] as u32) & mask;
-        self.order.sort_by_key(|&r| bucket(r));
+    /// Sorts the rows into more buckets. What was one bucket becomes several, and within each the latest
+    /// stays first.
+    fn expand(&mut self, buckets: u32) {
+        self.mask = buckets - 1;
         self.start.clear();
-        self.start.resize(mask as usize + 2, 0);
+        self.start.resize(buckets as usize + 1, 0);
         for &r in &self.order {
-            self.start[bucket(r) as usize + 1] += 1;
+            self.start[(self.hashes[usize::from(r)] & self.mask) as usize + 1] += 1;
         }
         for i in 1..self.start.len() {
             self.start[i] += self.start[i - 1];
         }
-        for (i, &r) in self.order.iter().enumerate() {
-            self.place[usize::from(r)] = i as u16;
+        let mut next = self.start.clone();
+        let mut order = vec![0; self.order.len()];
+        for &r in &self.order {
+            let at = &mut next[(self.hashes[usize::from(r)] & self.mask) as usize];
+            order[usize::from(*at)] = r;
+            *at += 1;
         }
+        self.order = order;
     }
 
     /// A random non-empty bucket, then a random element of it: not quite uniform over the nodes.
@@ -191,8 +310,11 @@ impl Dict {
     pub fn order(&self) -> &[RowIdx] {
         &self.order
     }
-    pub fn place(&self, row: RowIdx) -> u16 {
-        self.place[usize::from(row)]
+    /// Position of a row in that order.
+    pub fn place(&self, row: RowIdx) -> usize {
+        let bucket = self.bucket(row);
+        let (lo, hi) = (usize::from(self.start[bucket]), usize::from(self.start[bucket + 1]));
+        lo + self.order[lo..hi].iter().position(|&r| r == row).expect("the row is in the table")
     }
 }
 
@@ -236,19 +358,46 @@ impl Bus {
     pub fn me(&self) -> &Row {
         &self.rows[usize::from(ME)]
     }
-    pub fn me_mut(&mut self) -> &mut Row {
-        &mut self.rows[usize::from(ME)]
+    pub fn me_mut(&mut self) -> RowMut<'_> {
+        self.row_mut(ME)
     }
     pub fn row(&self, r: RowIdx) -> &Row {
         &self.rows[usize::from(r)]
     }
-    pub fn row_mut(&mut self, r: RowIdx) -> &mut Row {
-        &mut self.rows[usize::from(r)]
+    pub fn row_mut(&mut self, r: RowIdx) -> RowMut<'_> {
+        let i = usize::from(r);
+        let row = &mut self.rows[i];
+        RowMut {
+            slaveof_before: row.slaveof,
+            row,
+            pulse: &mut self.pulses[i],
+            name: &mut self.names[i],
+            pfail_count: &mut self.pfail_count,
+            census: &mut self.census,
+        }
+    }
+    /// All rows, those free for reuse too (their id is `NONE`).
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// When the node was last heard of, by its own PONG or in gossip: ms, 0 = never.
+    pub fn pong_received(&self, r: RowIdx) -> u64 {
+        self.pulses[usize::from(r)].pong_received()
+    }
+    pub(super) fn set_pong_received(&mut self, r: RowIdx, ms: u64) {
+        self.pulses[usize::from(r)].set_pong_received(ms);
     }
 
     /// The row of a node id that I know.
     pub fn find(&self, id: NodeId) -> Option<RowIdx> {
         self.by_id.get(id.0 as usize).copied().filter(|&r| r != NO_ROW)
+    }
+
+    /// Bytes that the table takes: what grows with the number of nodes.
+    pub fn table_bytes(&self) -> usize {
+        let per_row = size_of::<Row>() + size_of::<Pulse>() + size_of::<(NodeId, EndpointId)>();
+        self.rows.capacity() * per_row + self.by_id.capacity() * 2 + self.dict.start.capacity() * 8
     }
 
     /// All rows in the order of Redis's table.
@@ -290,47 +439,43 @@ impl Bus {
     pub(super) fn add_row(&mut self, id: NodeId, name: NodeName, flags: u16, now: u64) -> RowIdx {
         let row = Row {
             id,
-            flags,
-            link: ConnId::NONE,
-            ping_sent: 0,
-            pong_received: 0,
-            data_received: 0,
             endpoint: EndpointId::NOWHERE,
+            link: ConnId::NONE,
             inbound: ConnId::NONE,
-            slaveof: NO_ROW,
-            attached: 0,
-            link_up: false,
             slots: ClaimId::EMPTY,
+            attached: 0,
+            slaveof: NO_ROW,
             numslots: 0,
+            flags: 0,
+            link_up: false,
+            ping_sent: 0,
+            data_received: 0,
             config_epoch: 0,
+            repl_offset: 0,
             ctime: now,
             link_ctime: 0,
             inbound_ctime: 0,
-            fail_time: 0,
-            voted_time: 0,
-            repl_offset: 0,
-            orphaned_time: 0,
-            fail_reports: Vec::new(),
-            hostname: None,
-            because: FactId::NONE,
+            rare: None,
         };
+        let pulse = Pulse(0);
         let r = match self.free_rows.pop() {
             Some(r) => {
                 self.rows[usize::from(r)] = row;
+                self.pulses[usize::from(r)] = pulse;
                 r
             }
             None => {
                 self.rows.push(row);
+                self.pulses.push(pulse);
+                self.names.push((id, EndpointId::NOWHERE));
                 self.rows.len() as u16 - 1
             }
         };
+        self.row_mut(r).flags = flags;
         self.index(id, r);
         self.dict.add(r, name);
-        if flags & flag::PFAIL != 0 {
-            self.pfail_count += 1;
-        }
         self.restless = true;
-        self.next_scan = 0;
+        self.agenda.forget();
         r
     }
 
@@ -344,17 +489,16 @@ impl Bus {
 
     /// Takes the row out of the table; its links must be closed and its slots unassigned before.
     pub(super) fn drop_row(&mut self, r: RowIdx) {
-        let (id, flags) = (self.row(r).id, self.row(r).flags);
-        if flags & flag::PFAIL != 0 {
-            self.pfail_count -= 1;
-        }
+        let id = self.row(r).id;
         self.by_id[id.0 as usize] = NO_ROW;
         self.dict.remove(r);
-        let row = self.row_mut(r);
+        let mut row = self.row_mut(r);
         row.id = NodeId::NONE;
         row.flags = 0;
         row.slaveof = NO_ROW;
+        drop(row);
         self.free_rows.push(r);
+        self.agenda.forget();
     }
 
     /// redis: clusterRenameNode @7.0.15
@@ -369,13 +513,12 @@ impl Bus {
 
     /// Sets and clears flags of a row, keeping the counters that depend on them.
     pub(super) fn set_flags(&mut self, r: RowIdx, set: u16, clear: u16) {
-        let row = &mut self.rows[usize::from(r)];
+        let mut row = self.row_mut(r);
         let old = row.flags;
-        row.flags = (old & !clear) | set;
-        let was = old & flag::PFAIL != 0;
-        let is = row.flags & flag::PFAIL != 0;
-        self.pfail_count = self.pfail_count + u32::from(is) - u32::from(was);
-        self.restless |= (old ^ row.flags) & flag::NOADDR != 0;
+        let new = (old & !clear) | set;
+        row.flags = new;
+        drop(row);
+        self.restless |= (old ^ new) & flag::NOADDR != 0;
     }
 }
 

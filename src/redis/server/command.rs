@@ -369,9 +369,9 @@ impl Server {
     fn redirection(&self, cx: &Cx<'_>, how: &str, slot: u16, node: crate::trace::NodeId) -> Value {
         use crate::params::EndpointType;
         let bus = self.bus.as_ref().expect("redirections come from the bus");
-        let (endpoint, hostname) = bus
-            .find(node)
-            .map_or((Default::default(), None), |r| (bus.row(r).endpoint, bus.row(r).hostname.clone()));
+        let (endpoint, hostname) = bus.find(node).map_or((Default::default(), None), |r| {
+            (bus.row(r).endpoint, bus.row(r).rare().hostname.clone())
+        });
         let e = cx.names.endpoint_of(endpoint);
         let ip = e.ip.map_or(String::new(), |i| i.to_string());
         let at = match self.conf.cluster_preferred_endpoint_type {

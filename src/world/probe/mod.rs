@@ -85,8 +85,10 @@ pub fn is_stable(w: &World) -> bool {
             return false;
         }
         let mut view: Vec<_> = bus
-            .in_order()
-            .map(|r| {
+            .dict
+            .order()
+            .iter()
+            .map(|&r| {
                 let line = bus.line(r);
                 (line.id, line.slots, line.master)
             })

@@ -3,7 +3,7 @@
 use crate::base::{Dur, Id, SimTime};
 use crate::redis::bus::Bus;
 use crate::redis::bus::nodes_conf::flags_text;
-use crate::redis::bus::view::{NO_ROW, Row, flag};
+use crate::redis::bus::view::{NO_ROW, RowIdx, flag};
 use crate::slot::SLOTS;
 use crate::trace::{HostId, NodeId};
 use crate::world::World;
@@ -250,11 +250,12 @@ impl World {
         let mut nodes: Vec<NodeView> = self.node_hosts().map(|h| self.blank(h)).collect();
         let now_ms = self.hosts[me].clock.read(self.now()).ms();
         let mut index: Vec<(NodeId, usize)> = Vec::new();
-        for row in bus.in_order() {
+        for &r in bus.dict.order() {
+            let row = bus.row(r);
             let host = self.names.owner(row.id).filter(|h| h.index() < self.plan.nodes.len());
             // A node that was reset or wiped has an old id beside its new one.
             let place = host.filter(|&h| self.node_id(h) == Some(row.id)).map(HostId::index);
-            let seen = self.seen(bus, row, now_ms);
+            let seen = self.seen(bus, r, now_ms);
             match place {
                 Some(i) => {
                     let old = &nodes[i];
@@ -297,7 +298,8 @@ impl World {
     }
 
     /// A row of the observer's table.
-    fn seen(&self, bus: &Bus, row: &Row, now_ms: u64) -> NodeView {
+    fn seen(&self, bus: &Bus, r: RowIdx, now_ms: u64) -> NodeView {
+        let (row, pong_received) = (bus.row(r), bus.pong_received(r));
         let myself = row.is(flag::MYSELF);
         let master = (row.is(flag::SLAVE) && row.slaveof != NO_ROW).then(|| bus.row(row.slaveof));
         let offset = if myself {
@@ -320,7 +322,7 @@ impl World {
             } else {
                 Opinion::Fine
             },
-            doubts: row.fail_reports.len() as u32,
+            doubts: row.rare().fail_reports.len() as u32,
             is_observer: myself,
             flags: flags_text(row.flags),
             epoch: bus.shown_epoch(row),
@@ -328,8 +330,7 @@ impl World {
             lag: master.filter(|m| m.repl_offset > 0).map(|m| (m.repl_offset - offset).max(0)),
             slots: row.numslots,
             link: (!myself).then(|| row.link.is_some()),
-            pong_age: (!myself && row.pong_received > 0)
-                .then(|| Dur::ms(now_ms.saturating_sub(row.pong_received))),
+            pong_age: (!myself && pong_received > 0).then(|| Dur::ms(now_ms.saturating_sub(pong_received))),
             state_ok: None,
         }
     }

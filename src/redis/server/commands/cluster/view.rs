@@ -23,14 +23,14 @@ pub fn myid(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
 /// redis: clusterGenNodesDescription @7.0.15
 pub fn nodes(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     s.with_bus(cx, |bus, cx, _| {
-        Value::text(bus.in_order().map(|row| node_line(bus, cx, row) + "\n").collect::<String>())
+        Value::text(bus.dict.order().iter().map(|&r| node_line(bus, cx, r) + "\n").collect::<String>())
     })
 }
 
 /// redis: clusterGenNodeDescription @7.0.15
-fn node_line(bus: &Bus, cx: &Cx<'_>, row: &Row) -> String {
-    let open = row.is(flag::MYSELF).then(|| bus.open_slots());
-    bus.line(row).text(cx.names, open.as_ref().map(|(to, from)| (&to[..], &from[..])))
+fn node_line(bus: &Bus, cx: &Cx<'_>, r: RowIdx) -> String {
+    let open = bus.row(r).is(flag::MYSELF).then(|| bus.open_slots());
+    bus.line(r).text(cx.names, open.as_ref().map(|(to, from)| (&to[..], &from[..])))
 }
 
 /// CLUSTER REPLICAS id, CLUSTER SLAVES id
@@ -40,7 +40,7 @@ pub fn replicas(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> R
         Some(r) if bus.row(r).is(flag::SLAVE) => refuse("The specified node is not a master"),
         Some(r) => {
             let replicas = bus.replicas_as_attached(r).into_iter();
-            Some(Value::bulks(replicas.map(|s| node_line(bus, cx, bus.row(s)))))
+            Some(Value::bulks(replicas.map(|s| node_line(bus, cx, s))))
         }
     })?
 }
@@ -104,7 +104,7 @@ impl Shown<'_> {
         Value::bulk(self.at.ip.map_or(String::new(), |ip| ip.to_string()))
     }
     fn hostname(&self) -> Option<Value> {
-        self.row.hostname.as_deref().map(Value::bulk)
+        self.row.rare().hostname.as_deref().map(Value::bulk)
     }
     /// redis: getPreferredEndpoint @7.0.15; CLUSTER SLOTS has nil for an unknown one.
     fn endpoint(&self, unknown: Value) -> Value {
