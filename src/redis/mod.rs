@@ -96,6 +96,8 @@ pub enum Timer {
     ChildDone,
     /// The loop is free again after a blocking task.
     LoadDone,
+    /// A blocking exchange with another server has taken too long.
+    SyncIo,
     /// A client's or admin's own tick, by number.
     Tick(u8),
 }

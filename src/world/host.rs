@@ -8,8 +8,8 @@ use crate::base::{Dur, NodeTime, Rng, SimTime};
 use crate::redis::admin::Admin;
 use crate::redis::client::Client;
 use crate::redis::server::Server;
-use crate::redis::{Disk, Input, Timer};
-use crate::trace::FactId;
+use crate::redis::{Disk, Effect, Input, Timer};
+use crate::trace::{ConnId, FactId};
 
 /// What runs on a host.
 #[derive(Clone, Debug)]
@@ -86,6 +86,10 @@ pub struct Host {
     pub busy_until: SimTime,
     /// What arrived while the process could not read.
     pub inbox: VecDeque<(Input, FactId)>,
+    /// The one connection that the process waits for in the middle of a turn; everything else waits.
+    pub waits_for: Option<ConnId>,
+    /// What that turn has to say to others when it ends.
+    pub held: Vec<Effect>,
     pub timers: Vec<TimerSlot>,
     /// When the process last went to sleep in its poll.
     pub last_poll: SimTime,
@@ -113,6 +117,10 @@ impl Host {
     }
     /// Whether the process can take an input at this moment.
     pub fn is_reading(&self, now: SimTime) -> bool {
+        self.is_running(now) && self.waits_for.is_none()
+    }
+    /// Whether the process does something at this moment, if only wait for one connection.
+    pub fn is_running(&self, now: SimTime) -> bool {
         self.power == Power::Up && !self.paused && self.busy_until <= now
     }
     /// Running and not stopped.

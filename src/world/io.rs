@@ -22,10 +22,17 @@ impl World {
     pub(super) fn connect(&mut self, host: HostId, id: ConnId, addr: Addr, tag: u32, at: SimTime) {
         let found = self.listeners.get(&addr).copied();
         // Whose machine the address is, even if nothing listens there now.
-        let target = found.map(|(h, _)| h).or_else(|| self.machine_of(addr)).unwrap_or(host);
+        let target = found.map(|(h, _)| h).or_else(|| self.machine_of(addr));
         let bus = found.map_or(addr.port >= 10000, |(_, bus)| bus);
-        self.net.open(id, host, target, bus, tag, at);
-        self.send_syn(id, at);
+        self.net.open(id, host, target.unwrap_or(host), bus, tag, at);
+        if target.is_some() {
+            self.send_syn(id, at);
+        } else if self.hosts.iter().any(|h| h.ip == addr.ip && h.power != Power::Off) {
+            // A machine that is there, and a port that none of its programs ever has.
+            let (generation, rtt) = (self.net.conn(id).generation, self.latency(id, CLIENT, 60));
+            self.queue.push(at + rtt, Ev::Refused { conn: id, generation });
+        }
+        // At an address of nobody the SYN is never answered.
     }
 
     /// The host whose process would listen at this address.

@@ -14,7 +14,7 @@ pub mod probe;
 pub mod queue;
 pub mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
@@ -184,6 +184,8 @@ impl World {
             paused: false,
             busy_until: SimTime::ZERO,
             inbox: Default::default(),
+            waits_for: None,
+            held: Vec::new(),
             timers: Vec::new(),
             last_poll: SimTime::ZERO,
             boots: 0,
@@ -297,8 +299,8 @@ impl World {
             Ev::Flush { conn, generation } => self.flush(conn, generation),
             Ev::Retry { conn, generation, side } => self.retry(conn, generation, side),
             Ev::Free { host, life } => {
-                if self.hosts[host].life == life && self.hosts[host].is_reading(self.now) {
-                    self.turn(host, None);
+                if self.hosts[host].life == life {
+                    self.wake(host);
                 }
             }
             Ev::Boot { host, life } => self.boot(host, life),
@@ -317,11 +319,37 @@ impl World {
         if h.power != Power::Up {
             return;
         }
-        if h.is_reading(self.now) && h.inbox.is_empty() {
+        let awaited = h.waits_for.is_some() && conn_of(&input) == h.waits_for && h.is_running(self.now);
+        if awaited || (h.is_reading(self.now) && h.inbox.is_empty()) {
             self.turn(host, Some((input, cause)));
         } else {
             h.inbox.push_back((input, cause));
         }
+    }
+
+    /// The process runs again after it stood still: it takes what came in the meantime.
+    fn wake(&mut self, host: HostId) {
+        let now = self.now;
+        if self.hosts[host].is_reading(now) {
+            self.turn(host, None);
+            return;
+        }
+        // It waits for one connection, and sees only what came on that one.
+        let h = &mut self.hosts[host];
+        let Some(conn) = h.waits_for.filter(|_| h.is_running(now)) else { return };
+        if let Some(first) = next_input(&mut h.inbox, Some(conn)) {
+            self.turn(host, Some(first));
+        } else if h.timers.iter().any(|t| t.timer == Timer::SyncIo && t.armed && t.at <= now) {
+            self.sync_io_over(host);
+        }
+    }
+
+    /// The process has waited long enough for the one connection.
+    fn sync_io_over(&mut self, host: HostId) {
+        let t = self.hosts[host].timer_mut(Timer::SyncIo);
+        t.armed = false;
+        t.generation += 1;
+        self.turn(host, Some((Input::Timer(Timer::SyncIo), FactId::NONE)));
     }
 
     /// One turn of a host's event loop: everything readable, then timers, then the end of the turn;
@@ -334,6 +362,10 @@ impl World {
         let mut outbox = std::mem::take(&mut self.outbox);
         debug_assert!(outbox.is_empty());
         let h = &mut self.hosts[host];
+        if h.waits_for.take().is_some() {
+            // The turn goes on: what it had to say before it stood still is still to leave.
+            outbox.append(&mut h.held);
+        }
         let mut queue = std::mem::take(&mut h.inbox);
         let mut cx = Cx {
             now: h.clock.read(now),
@@ -354,7 +386,7 @@ impl World {
             program.handle(&mut cx, input);
         }
         let mut ended = Vec::new();
-        while let Some((mut input, cause)) = queue.pop_front() {
+        while let Some((mut input, cause)) = next_input(&mut queue, program.waits_for()) {
             cx.cause = cause;
             if let Input::Closed { conn, .. } = input {
                 ended.push(conn);
@@ -364,7 +396,9 @@ impl World {
                 program.handle(&mut cx, input);
             }
         }
-        for i in 0..self.hosts[host].timers.len() {
+        let waits_for = program.waits_for();
+        let timers = if waits_for.is_some() { 0 } else { self.hosts[host].timers.len() };
+        for i in 0..timers {
             let t = &mut self.hosts[host].timers[i];
             if t.armed && t.at <= now {
                 t.armed = false;
@@ -374,12 +408,18 @@ impl World {
                 program.handle(&mut cx, Input::Timer(timer));
             }
         }
-        program.before_sleep(&mut cx);
+        if waits_for.is_none() {
+            program.before_sleep(&mut cx);
+        }
+        let waits_for = program.waits_for();
         let h = &mut self.hosts[host];
-        queue.clear();
         h.inbox = queue;
         h.program = Some(program);
         h.last_poll = now;
+        if let Some(conn) = waits_for {
+            h.waits_for = Some(conn);
+            h.held.extend(outbox.extract_if(.., |effect| !is_of(effect, conn)));
+        }
         self.apply(host, &mut outbox);
         self.outbox = outbox;
         ended.into_iter().for_each(|conn| self.release(conn));
@@ -489,6 +529,7 @@ impl World {
         if !t.armed || t.generation != generation || h.power != Power::Up {
             return;
         }
+        let timer_kind = t.timer;
         if t.timer == Timer::Cron {
             let due = last_poll + t.at.since(last_poll).ceil_ms() + t.wake;
             if due > self.now {
@@ -496,7 +537,11 @@ impl World {
                 return;
             }
         }
-        if h.is_reading(self.now) {
+        if timer_kind == Timer::SyncIo && h.waits_for.is_some() {
+            if h.is_running(self.now) {
+                self.sync_io_over(host);
+            }
+        } else if h.is_reading(self.now) {
             self.turn(host, None);
         }
     }
@@ -600,6 +645,8 @@ impl World {
         h.power = power;
         h.program = None;
         h.inbox.clear();
+        h.waits_for = None;
+        h.held.clear();
         h.life += 1;
         h.paused = false;
         h.fault = fact;
@@ -680,9 +727,7 @@ impl World {
                 if let Some(h) = self.running(node).filter(|&h| self.hosts[h].paused) {
                     self.hosts[h].paused = false;
                     self.emit(h, FactId::NONE, Fact::Resumed);
-                    if self.hosts[h].is_reading(self.now) {
-                        self.turn(h, None);
-                    }
+                    self.wake(h);
                 }
             }
             Action::Cut { from, to, both } => {
@@ -862,6 +907,41 @@ fn still_open(net: &Network, out: &[Effect], input: &mut Input, host: HostId) ->
     open
 }
 
+/// The connection that an input came on.
+fn conn_of(input: &Input) -> Option<ConnId> {
+    match input {
+        Input::Message { conn, .. }
+        | Input::Closed { conn, .. }
+        | Input::Connected { conn, .. }
+        | Input::ConnectFailed { conn, .. } => Some(*conn),
+        _ => None,
+    }
+}
+
+/// The first input, or the first on the one connection that the process waits for.
+fn next_input(inbox: &mut VecDeque<(Input, FactId)>, waits_for: Option<ConnId>) -> Option<(Input, FactId)> {
+    match waits_for {
+        None => inbox.pop_front(),
+        Some(_) => {
+            let at = inbox.iter().position(|(input, _)| conn_of(input) == waits_for)?;
+            inbox.remove(at)
+        }
+    }
+}
+
+/// Whether an effect is part of the blocking exchange on this connection; all others leave at the end of
+/// the turn.
+fn is_of(effect: &Effect, waits_for: ConnId) -> bool {
+    match effect {
+        Effect::Send(conn, ..) | Effect::Connect(conn, ..) | Effect::Close(conn) | Effect::Tag(conn, _) => {
+            *conn == waits_for
+        }
+        Effect::Arm(timer, _) | Effect::Disarm(timer) => *timer == Timer::SyncIo,
+        Effect::Busy(_) => true,
+        Effect::Persist(_) | Effect::Exit(_) => false,
+    }
+}
+
 /// The kernel learns that the process read a message.
 fn read(net: &mut Network, input: &Input, host: HostId, now: SimTime) {
     if let Input::Message { conn, .. } = input {
@@ -884,6 +964,13 @@ impl Program {
     fn before_sleep(&mut self, cx: &mut Cx<'_>) {
         if let Program::Server(s) = self {
             s.before_sleep(cx);
+        }
+    }
+    /// The connection that the process waits for in the middle of a turn, deaf to all else.
+    fn waits_for(&self) -> Option<ConnId> {
+        match self {
+            Program::Server(s) => s.waits_for(),
+            _ => None,
         }
     }
 }

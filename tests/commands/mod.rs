@@ -1,5 +1,7 @@
 //! What simulated nodes answer is read by the readers of real answers.
 
+mod migration;
+
 use slotscope::base::Dur;
 use slotscope::resp::{Protocol, Value};
 use slotscope::text::{

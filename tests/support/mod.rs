@@ -88,6 +88,24 @@ impl Cluster {
         answer.unwrap_or_else(|| panic!("n{} does not answer {words:?}", n + 1))
     }
 
+    /// The same, when the answer may take its time: MIGRATE, WAIT.
+    pub fn ask_and_wait(&mut self, n: usize, line: &str) -> Value {
+        let words: Vec<&str> = line.split(' ').collect();
+        self.free(n);
+        let before = self.world.replies.len();
+        if let Some(answer) = self.world.ask(HostId(n as u32), &words) {
+            return answer;
+        }
+        for _ in 0..100_000 {
+            let host = HostId(n as u32);
+            if let Some(reply) = self.world.replies[before..].iter().find(|r| r.1 == host) {
+                return reply.3.clone();
+            }
+            self.world.run_for(Dur::us(100));
+        }
+        panic!("n{} does not answer {line:?}", n + 1)
+    }
+
     /// Lets time pass until the event loop of node `n` is free: saving nodes.conf keeps it busy.
     pub fn free(&mut self, n: usize) {
         for _ in 0..1000 {

@@ -3,18 +3,27 @@
 //! [`Server::handle`] takes one input, [`Server::before_sleep`] ends a turn. Commands are in
 //! `commands`, one table for everything that can be sent to a node.
 
+mod blocked;
 pub mod command;
 pub mod commands;
+mod dispatch;
+mod expire;
 pub mod keyspace;
+mod migrate;
+mod redirect;
 pub mod stats;
+mod transaction;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use self::blocked::Waiter;
 use self::command::Found;
 use self::keyspace::Keyspace;
+use self::migrate::{MIGRATE_TAG, Migration, Sockets};
 use self::stats::Stats;
+use self::transaction::{Running, Transaction, Watched};
 use super::bus::links::LinkTag;
 use super::bus::{Bus, BusConf, Host, Order};
 use super::repl::replica::{Apply, MASTER_TAG};
@@ -53,6 +62,16 @@ pub struct Client {
     pub no_evict: bool,
     pub readonly: bool,
     pub asking: bool,
+    /// Between MULTI and EXEC.
+    pub multi: Option<Box<Transaction>>,
+    pub watched: Vec<Watched>,
+    /// A watched key changed: EXEC will do nothing.
+    pub touched: bool,
+    /// The offset of the history after its latest command: what WAIT waits for.
+    pub write_offset: i64,
+    /// It waits for an answer; what it sends meanwhile waits in `pending`.
+    pub blocked: bool,
+    pub pending: VecDeque<Command>,
     /// What REPLCONF announced.
     pub listening_port: u16,
     pub eof_capable: bool,
@@ -91,6 +110,26 @@ pub struct Server {
     /// Writes are postponed until this ms; 0 = not paused.
     pub paused_until: u64,
     postponed: Vec<(ConnId, Command)>,
+    /// Clients whose waiting is over, and who may have sent more.
+    unblocked: Vec<ConnId>,
+    /// Clients in WAIT, the latest first.
+    waiters: Vec<Waiter>,
+    /// Replicas are asked for an acknowledgement at the end of the turn.
+    ask_for_acks: bool,
+    /// What the present command did, for replicas.
+    also_propagate: Vec<Command>,
+    /// The form in which the present command goes to replicas, if not its own.
+    rewritten: Option<Command>,
+    /// The present command goes to replicas whether it changed something or not.
+    force_propagation: bool,
+    in_exec: bool,
+    /// Who watches which key.
+    watchers: BTreeMap<Vec<u8>, Vec<ConnId>>,
+    expire_cursor: u64,
+    migration: Option<Box<Migration>>,
+    migrate_sockets: Sockets,
+    /// The transaction that the present MIGRATE is part of.
+    running: Option<Running>,
     shutdown: Option<Shutdown>,
     pub stats: Stats,
     next_client: u64,
@@ -129,6 +168,18 @@ impl Server {
             last_save: unix,
             paused_until: 0,
             postponed: Vec::new(),
+            unblocked: Vec::new(),
+            waiters: Vec::new(),
+            ask_for_acks: false,
+            also_propagate: Vec::new(),
+            rewritten: None,
+            force_propagation: false,
+            in_exec: false,
+            watchers: BTreeMap::new(),
+            expire_cursor: 0,
+            migration: None,
+            migrate_sockets: Sockets::default(),
+            running: None,
             shutdown: None,
             stats: Stats::default(),
             next_client: 1,
@@ -279,15 +330,16 @@ impl Server {
     fn obey(&mut self, cx: &mut Cx<'_>, order: Order) {
         match order {
             Order::Follow { ip, port } => {
+                self.disconnect_blocked(cx);
                 self.repl.set_master(cx, Addr { ip, port });
-                self.unpause(cx);
+                self.unpause();
             }
             Order::Lead => self.repl.unset_master(cx),
             Order::UpdateState => {
                 self.with_bus(cx, |b, cx, _| b.update_state(cx));
             }
             Order::PauseWrites { ms } => self.paused_until = self.paused_until.max(cx.now.ms() + ms),
-            Order::Unpause => self.unpause(cx),
+            Order::Unpause => self.unpause(),
             Order::DeleteKeys { slot } => {
                 if self.db.count_in_slot(slot) > 0 {
                     // Not propagated: replicas keep the keys (fixed in 7.2).
@@ -295,16 +347,12 @@ impl Server {
                     cx.emit(Fact::DirtySlotsDeleted { keys });
                 }
             }
-            Order::FlushAll => Arc::make_mut(&mut self.db).clear(),
+            Order::FlushAll => {
+                self.all_touched(None);
+                Arc::make_mut(&mut self.db).clear();
+            }
             Order::Publish { .. } => {}
             Order::Exit { code } => cx.out.push(Effect::Exit(code)),
-        }
-    }
-
-    fn unpause(&mut self, cx: &mut Cx<'_>) {
-        self.paused_until = 0;
-        for (conn, args) in std::mem::take(&mut self.postponed) {
-            self.request(cx, conn, &args);
         }
     }
 
@@ -315,12 +363,15 @@ impl Server {
     // ---- inputs ---------------------------------------------------------------------------------
 
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        if self.migration.is_some() {
+            return self.hear_target(cx, input);
+        }
         match input {
             Input::Message { conn, tag, message } => self.message(cx, conn, tag, message),
             Input::Timer(Timer::Cron) => self.cron(cx),
             Input::Timer(Timer::ChildDone) => self.repl.child_done(cx),
             Input::Timer(Timer::LoadDone) => self.load_done(cx),
-            Input::Timer(Timer::Tick(_)) | Input::Boot(_) => {}
+            Input::Timer(Timer::Tick(_) | Timer::SyncIo) | Input::Boot(_) => {}
             Input::Accepted { conn, bus, peer } => self.accepted(cx, conn, bus, peer),
             Input::Connected { tag, .. } => match LinkTag::unpack(tag) {
                 Some(LinkTag::Out(r)) => {
@@ -358,6 +409,12 @@ impl Server {
             no_evict: false,
             readonly: false,
             asking: false,
+            multi: None,
+            watched: Vec::new(),
+            touched: false,
+            write_offset: 0,
+            blocked: false,
+            pending: VecDeque::new(),
             listening_port: 0,
             eof_capable: false,
         };
@@ -390,6 +447,7 @@ impl Server {
             }
             Apply::Load { data, bytes, eof } => {
                 self.keys_loaded = data.len();
+                self.all_touched(Some(&data));
                 self.db = data;
                 self.loaded_eof = eof;
                 let time = master::load_time(bytes);
@@ -417,10 +475,10 @@ impl Server {
             if conn == self.repl.conn {
                 self.repl.closed(cx);
             }
+        } else if tag == MIGRATE_TAG {
+            self.target_closed(conn);
         } else {
-            self.clients.remove(&conn);
-            self.write_state.remove(&conn);
-            self.postponed.retain(|(c, _)| *c != conn);
+            self.forget_client(conn);
             if let Some(s) = &mut self.shutdown {
                 s.waiting.retain(|&c| c != conn);
             }
@@ -442,9 +500,10 @@ impl Server {
         if self.shutdown.is_some() {
             self.check_shutdown(cx);
         }
+        self.active_expire_cycle(cx);
         self.save_if_due(cx);
         if self.paused_until != 0 && now >= self.paused_until {
-            self.unpause(cx);
+            self.unpause();
         }
         let per_second = u64::from(self.conf.hz.clamp(1, 500));
         if self.cron_loops.is_multiple_of(per_second) {
@@ -460,6 +519,9 @@ impl Server {
         if self.cron_loops.is_multiple_of(cluster_period) {
             self.with_bus(cx, |b, cx, h| b.cron(cx, h));
         }
+        if self.cron_loops.is_multiple_of(per_second) {
+            self.close_unused_targets(cx);
+        }
         self.cron_loops += 1;
     }
 
@@ -467,6 +529,9 @@ impl Server {
     ///
     /// redis: beforeSleep @7.0.15
     pub fn before_sleep(&mut self, cx: &mut Cx<'_>) {
+        if !self.waiters.is_empty() {
+            self.time_waiters_out(cx);
+        }
         // A bus packet queued in this turn makes its socket writable, which wakes the loop at once: work
         // that the end of the turn left behind is then done by the next turn, now. Without such a packet
         // it waits for whatever wakes the loop next.
@@ -478,6 +543,17 @@ impl Server {
                 break;
             }
             written = queued;
+        }
+        if !self.waiters.is_empty() {
+            self.answer_waiters(cx);
+        }
+        self.process_unblocked(cx);
+        if self.migration.is_some() {
+            return;
+        }
+        if self.ask_for_acks && !self.is_paused(cx.now.ms()) {
+            self.ask_for_acks = false;
+            self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
         }
         self.repl.flush(cx);
     }
@@ -546,7 +622,7 @@ impl Server {
         for conn in s.waiting {
             cx.send(conn, Message::Reply(Value::error("ERR Errors trying to SHUTDOWN. Check logs.")));
         }
-        self.unpause(cx);
+        self.unpause();
         true
     }
 
@@ -595,14 +671,6 @@ impl Server {
 
     // ---- writes ---------------------------------------------------------------------------------
 
-    /// A write that was executed goes into the history. redis: propagateNow @7.0.15
-    pub fn propagate(&mut self, command: Command) {
-        self.dirty += 1;
-        if !self.repl.is_replica() {
-            self.repl.feed(command);
-        }
-    }
-
     /// A command of the replication stream.
     fn apply(&mut self, cx: &mut Cx<'_>, command: &Command) {
         if command.len() >= 2 && command[0] == b"REPLCONF" && command[1].eq_ignore_ascii_case(SHUTDOWN_GETACK)
@@ -610,7 +678,7 @@ impl Server {
             self.repl.send_ack(cx);
             return;
         }
-        command::apply_replicated(self, cx, command);
+        self.apply_replicated(cx, command);
     }
 
     /// Notes, for the headline trace, when writes of a client begin or cease to be accepted.

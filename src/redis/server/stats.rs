@@ -11,6 +11,7 @@ pub struct Stats {
     pub keyspace_hits: u64,
     pub keyspace_misses: u64,
     pub rdb_saves: u64,
+    pub expired_keys: u64,
     /// Error replies by their first word.
     pub errors: BTreeMap<String, u64>,
     pub error_replies: u64,

@@ -11,16 +11,10 @@ use crate::resp::Value;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-pub fn get(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let found = s.db.get(&args[1]);
-    if found.is_some() {
-        s.stats.keyspace_hits += 1;
-    } else {
-        s.stats.keyspace_misses += 1;
-    }
-    Some(match found {
+pub fn get(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    Some(match s.lookup_read(cx, caller, &args[1]) {
         None => Value::Nil,
-        Some(Object::String(v)) => Value::bulk(v),
+        Some(Object::String(v)) => Value::bulk(&**v),
         Some(_) => Value::error(WRONG_TYPE),
     })
 }
@@ -29,17 +23,21 @@ pub fn set(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     if args.len() > 3 {
         return Some(Value::error("ERR syntax error"));
     }
-    Arc::make_mut(&mut s.db).insert(args[1].clone(), Object::String(args[2].clone()));
-    s.propagate(args.clone());
+    Arc::make_mut(&mut s.db).set(&args[1], Object::String(Arc::from(&args[2][..])));
+    s.touched(&args[1]);
+    s.dirty += 1;
     Some(Value::ok())
 }
 
 pub fn del(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let db = Arc::make_mut(&mut s.db);
-    let gone = args[1..].iter().filter(|k| db.remove(k)).count();
-    if gone > 0 {
-        s.propagate(args.clone());
+    let mut gone = 0;
+    for key in &args[1..] {
+        if Arc::make_mut(&mut s.db).remove(key).is_some() {
+            gone += 1;
+            s.touched(key);
+        }
     }
+    s.dirty += gone;
     Some(Value::Int(gone as i64))
 }
 
@@ -50,12 +48,19 @@ pub fn exists(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Repl
 pub fn sadd(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     let db = Arc::make_mut(&mut s.db);
     if db.get(&args[1]).is_none() {
-        db.insert(args[1].clone(), Object::Set(Default::default()));
+        db.set(&args[1], super::super::keyspace::Kind::Set.empty());
     }
-    let Some(Object::Set(set)) = db.get_mut(&args[1]) else { return Some(Value::error(WRONG_TYPE)) };
-    let added = args[2..].iter().filter(|m| set.insert((*m).clone())).count();
+    let added = db.change(&args[1], |o| match o {
+        Object::Set(set) => {
+            let set = Arc::make_mut(set);
+            Some(args[2..].iter().filter(|m| set.add(m)).count())
+        }
+        _ => None,
+    });
+    let Some(Some(added)) = added else { return Some(Value::error(WRONG_TYPE)) };
     if added > 0 {
-        s.propagate(args.clone());
+        s.dirty += added as u64;
+        s.touched(&args[1]);
     }
     Some(Value::Int(added as i64))
 }
@@ -71,7 +76,7 @@ pub fn scard(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply
 pub fn smembers(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     Some(match s.db.get(&args[1]) {
         None => Value::Array(Vec::new()),
-        Some(Object::Set(set)) => Value::bulks(set),
+        Some(Object::Set(set)) => Value::bulks(set.iter()),
         Some(_) => Value::error(WRONG_TYPE),
     })
 }
@@ -81,7 +86,9 @@ pub fn dbsize(s: &mut Server, _: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
 }
 
 pub fn flushall(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+    s.all_touched(None);
     Arc::make_mut(&mut s.db).clear();
-    s.propagate(args.clone());
+    s.dirty += 1;
+    let _ = args;
     Some(Value::ok())
 }

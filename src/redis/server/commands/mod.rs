@@ -6,11 +6,16 @@ pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod data;
+pub mod dump;
 pub mod info;
+pub mod migrate;
 pub mod replication;
+pub mod transaction;
+pub mod wait;
 
 use super::Server;
 use super::command::{Caller, Reply, clip, lookup};
+use super::keyspace::integer;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
@@ -34,15 +39,6 @@ fn shown(word: &[u8]) -> String {
     clip(word, usize::MAX)
 }
 
-/// A whole number as Redis reads it: no plus, no space, no leading zero.
-///
-/// redis: util.c string2ll @7.0.15
-fn integer(word: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(word).ok()?;
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
-}
-
 /// The subcommands of a container, with what they do.
 ///
 /// redis: addReplyHelp @7.0.15
@@ -55,19 +51,4 @@ pub fn help(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply 
         lines.extend(sub.doc.lines().map(|line| format!("    {line}")));
     }
     Some(Value::Array(lines.into_iter().map(Value::Status).collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_numbers_have_one_spelling() {
-        assert_eq!(integer(b"0"), Some(0));
-        assert_eq!(integer(b"-12"), Some(-12));
-        assert_eq!(integer(b"9223372036854775807"), Some(i64::MAX));
-        for wrong in ["", "-", "+1", "01", "-0", " 1", "1 ", "9223372036854775808", "1.0", "0x1"] {
-            assert_eq!(integer(wrong.as_bytes()), None, "{wrong}");
-        }
-    }
 }

@@ -1,0 +1,367 @@
+//! The dataset of one server: keys by slot with their expiry, shared copy-on-write so that a snapshot
+//! is one pointer and a write after it copies a few hundred bytes.
+//!
+//! Knows nothing of commands, replicas and clocks: whether a key has expired is for the server to say.
+
+pub mod dump;
+mod object;
+mod score;
+mod trie;
+
+use std::sync::Arc;
+
+use crate::slot::{SLOTS, key_slot};
+
+pub use object::{Hash, Kind, List, Object, Set, ZSet, integer};
+pub use score::Score;
+pub use trie::{Bytes, Trie};
+
+/// Slots are held in groups, so that a checkpoint copies neither all of them nor a list of all.
+const GROUP: usize = 128;
+
+/// All keys of a server.
+#[derive(Clone, Debug)]
+pub struct Keyspace {
+    groups: [Option<Arc<Group>>; SLOTS as usize / GROUP],
+    /// When keys expire, in ms of unix time.
+    expires: Trie<u64>,
+    len: u64,
+    inserted: u64,
+    bytes: u64,
+}
+
+type Group = [Trie<Entry>; GROUP];
+
+/// A key's value, and how many keys had been inserted before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    object: Object,
+    number: u64,
+}
+
+/// What an expiry adds to a key in a dump file. redis: rdbSaveKeyValuePair @7.0.15
+const EXPIRY_BYTES: u64 = 9;
+
+impl Default for Keyspace {
+    fn default() -> Self {
+        let groups = [const { None }; SLOTS as usize / GROUP];
+        Keyspace { groups, expires: Trie::default(), len: 0, inserted: 0, bytes: 0 }
+    }
+}
+
+/// Bytes of a key in a dump file: its type, its name, its value.
+fn entry_bytes(key: &[u8], object: &Object) -> u64 {
+    1 + object::stored(key.len()) + object.bytes()
+}
+
+fn place(slot: u16) -> (usize, usize) {
+    (usize::from(slot) / GROUP, usize::from(slot) % GROUP)
+}
+
+impl Keyspace {
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn slot(&self, slot: u16) -> Option<&Trie<Entry>> {
+        let (group, at) = place(slot);
+        Some(&self.groups[group].as_ref()?[at])
+    }
+    fn slot_mut(&mut self, slot: u16) -> &mut Trie<Entry> {
+        let (group, at) = place(slot);
+        let group =
+            self.groups[group].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| Trie::default())));
+        &mut Arc::make_mut(group)[at]
+    }
+
+    pub fn get(&self, key: &[u8]) -> Option<&Object> {
+        Some(&self.slot(key_slot(key))?.get(key)?.object)
+    }
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Changes the value of a key in place; `None` if there is no such key.
+    pub fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Object) -> R) -> Option<R> {
+        let entry = self.slot_mut(key_slot(key)).get_mut(key)?;
+        let before = entry.object.bytes();
+        let out = change(&mut entry.object);
+        let after = entry.object.bytes();
+        self.bytes = self.bytes - before + after;
+        Some(out)
+    }
+
+    /// Sets the value of a key, which keeps its expiry, and its place among the keys of its slot if it
+    /// exists.
+    ///
+    /// redis: dbAdd, dbOverwrite @7.0.15
+    pub fn set(&mut self, key: &[u8], object: Object) {
+        let slot = key_slot(key);
+        let bytes = object.bytes();
+        let number = self.inserted;
+        let keys = self.slot_mut(slot);
+        if let Some(entry) = keys.get_mut(key) {
+            let before = entry.object.bytes();
+            entry.object = object;
+            self.bytes = self.bytes - before + bytes;
+            return;
+        }
+        let bytes = entry_bytes(key, &object);
+        keys.insert(Arc::from(key), Entry { object, number });
+        self.bytes += bytes;
+        self.inserted += 1;
+        self.len += 1;
+    }
+
+    /// Removes a key with its expiry. redis: dbGenericDelete @7.0.15
+    pub fn remove(&mut self, key: &[u8]) -> Option<Object> {
+        self.persist(key);
+        if !self.contains(key) {
+            return None;
+        }
+        let gone = self.slot_mut(key_slot(key)).remove(key)?.object;
+        self.len -= 1;
+        self.bytes -= entry_bytes(key, &gone);
+        Some(gone)
+    }
+
+    pub fn clear(&mut self) {
+        *self = Keyspace::default();
+    }
+
+    // ---- expiries -------------------------------------------------------------------------------
+
+    /// Keys with an expiry.
+    pub fn expires_len(&self) -> u64 {
+        self.expires.len()
+    }
+    /// When the key expires, if it does. redis: getExpire @7.0.15
+    pub fn expire_at(&self, key: &[u8]) -> Option<u64> {
+        if self.expires.is_empty() {
+            return None;
+        }
+        self.expires.get(key).copied()
+    }
+    /// redis: setExpire @7.0.15
+    pub fn set_expire(&mut self, key: &[u8], at_ms: u64) {
+        if let Some(at) = self.expires.get_mut(key) {
+            *at = at_ms;
+        } else if self.contains(key) {
+            self.expires.insert(Arc::from(key), at_ms);
+            self.bytes += EXPIRY_BYTES;
+        }
+    }
+    /// Removes the expiry; false if there was none. redis: removeExpire @7.0.15
+    pub fn persist(&mut self, key: &[u8]) -> bool {
+        if self.expires.is_empty() || !self.expires.contains(key) {
+            return false;
+        }
+        self.expires.remove(key);
+        self.bytes -= EXPIRY_BYTES;
+        true
+    }
+    /// Keys with an expiry from a place of the walk on: (place, key, when).
+    pub fn expires_from(&self, place: u64) -> impl Iterator<Item = (u64, &Bytes, u64)> {
+        self.expires.from_hash(place).map(|(h, k, at)| (h, k, *at))
+    }
+    /// The mean time left of keys with an expiry, in ms.
+    pub fn mean_ttl(&self, now_ms: u64) -> u64 {
+        let left = self.expires.iter().map(|(_, at)| at.saturating_sub(now_ms));
+        left.sum::<u64>().checked_div(self.expires.len()).unwrap_or(0)
+    }
+
+    // ---- slots ----------------------------------------------------------------------------------
+
+    /// Keys in the slot. redis: countKeysInSlot @7.0.15
+    pub fn count_in_slot(&self, slot: u16) -> u64 {
+        self.slot(slot).map_or(0, Trie::len)
+    }
+    /// The keys of a slot, the latest inserted first.
+    ///
+    /// redis: cluster.c slotToKeyAddEntry @7.0.15
+    /// deviates: loading a dump file keeps the order; Redis inserts in the order of its hash table.
+    pub fn keys_in_slot(&self, slot: u16) -> Vec<&Bytes> {
+        let mut keys: Vec<_> = self.slot(slot).into_iter().flat_map(Trie::iter).collect();
+        keys.sort_unstable_by_key(|(_, entry)| std::cmp::Reverse(entry.number));
+        keys.into_iter().map(|(key, _)| key).collect()
+    }
+    /// Removes all keys of the slot, returns how many. redis: delKeysInSlot @7.0.15
+    pub fn clear_slot(&mut self, slot: u16) -> u64 {
+        let keys: Vec<Bytes> = self.keys_in_slot(slot).into_iter().cloned().collect();
+        keys.iter().for_each(|key| {
+            self.remove(key);
+        });
+        keys.len() as u64
+    }
+    /// Slots that hold keys, ascending.
+    pub fn used_slots(&self) -> impl Iterator<Item = u16> + '_ {
+        (0..SLOTS).filter(|&slot| self.count_in_slot(slot) > 0)
+    }
+
+    // ---- everything -----------------------------------------------------------------------------
+
+    /// Every key with its value, by slot and by the hash of the key.
+    pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Object)> {
+        self.walk(0, 0).map(|(_, key, object)| (key, object))
+    }
+    /// Keys from a place on: (place, key, value). The place is a slot and the top of a hash.
+    fn walk(&self, slot: u16, hash: u64) -> impl Iterator<Item = (u64, &Bytes, &Object)> {
+        (slot..SLOTS).filter(|&s| self.count_in_slot(s) > 0).flat_map(move |s| {
+            let from = if s == slot { hash } else { 0 };
+            let keys = self.slot(s).into_iter().flat_map(move |keys| keys.from_hash(from));
+            keys.map(move |(hash, key, entry)| (scan_place(s, hash), key, &entry.object))
+        })
+    }
+    /// At least `count` keys from the cursor on, if there are that many, and the cursor to go on with; 0
+    /// at the end.
+    ///
+    /// A key that is there all the time is returned at least once, whatever else changes.
+    ///
+    /// redis: dict.c dictScan @7.0.15
+    /// deviates: the walk is by slot and a fixed hash; Redis's goes through buckets in reverse bit order.
+    pub fn scan(&self, cursor: u64, count: usize) -> (u64, Vec<(&Bytes, &Object)>) {
+        let mut found: Vec<(u64, &Bytes, &Object)> = Vec::new();
+        let (slot, hash) = ((cursor >> SCAN_HASH_BITS) as u16, cursor << SLOT_BITS);
+        for (place, key, object) in self.walk(slot.min(SLOTS - 1), hash) {
+            // Keys of one place go together: the cursor cannot tell them apart.
+            if found.len() >= count && found.last().is_none_or(|&(last, ..)| last != place) {
+                return (place, found.into_iter().map(|(_, k, o)| (k, o)).collect());
+            }
+            found.push((place, key, object));
+        }
+        (0, found.into_iter().map(|(_, k, o)| (k, o)).collect())
+    }
+    /// The key at a random place; two numbers below each bound are drawn by the caller.
+    pub fn nth_key(&self, n: u64) -> Option<&Bytes> {
+        let mut left = n;
+        for group in self.groups.iter().flatten() {
+            for keys in group.iter() {
+                if left < keys.len() {
+                    return keys.iter().nth(left as usize).map(|(key, _)| key);
+                }
+                left -= keys.len();
+            }
+        }
+        None
+    }
+    /// Bytes of a dump file with these keys, the measure of transfer and load times.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+const SLOT_BITS: u32 = 14;
+const SCAN_HASH_BITS: u32 = 64 - SLOT_BITS;
+
+fn scan_place(slot: u16, hash: u64) -> u64 {
+    u64::from(slot) << SCAN_HASH_BITS | hash >> SLOT_BITS
+}
+
+impl PartialEq for Keyspace {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Option<Arc<Group>>, &Option<Arc<Group>>)| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (None, None) => true,
+            (Some(one), None) | (None, Some(one)) => one.iter().all(Trie::is_empty),
+        };
+        self.len == other.len
+            && self.expires == other.expires
+            && self.groups.iter().zip(&other.groups).all(same)
+    }
+}
+impl Eq for Keyspace {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str) -> Object {
+        Object::String(Arc::from(text.as_bytes()))
+    }
+
+    #[test]
+    fn keys_of_a_slot_come_latest_first() {
+        let mut db = Keyspace::default();
+        for key in ["{a}1", "{a}3", "{a}2", "b"] {
+            db.set(key.as_bytes(), value("v"));
+        }
+        db.set(b"{a}1", value("w"));
+        let slot = key_slot(b"a");
+        let keys: Vec<&[u8]> = db.keys_in_slot(slot).into_iter().map(|k| &**k).collect();
+        assert_eq!(keys, [&b"{a}2"[..], b"{a}3", b"{a}1"]);
+        assert!(db.remove(b"{a}3").is_some() && db.remove(b"{a}3").is_none());
+        assert_eq!((db.len(), db.count_in_slot(slot)), (3, 2));
+        assert_eq!(db.used_slots().collect::<Vec<_>>().len(), 2);
+        assert_eq!(db.clear_slot(slot), 2);
+        assert_eq!((db.len(), db.keys_in_slot(slot).len()), (1, 0));
+    }
+
+    #[test]
+    fn size_counts_what_is_there() {
+        let mut db = Keyspace::default();
+        db.set(b"k", value("value"));
+        assert_eq!(db.bytes(), 1 + 2 + 6);
+        db.set_expire(b"k", 5);
+        db.set_expire(b"nokey", 5);
+        assert_eq!((db.bytes(), db.expires_len()), (18, 1));
+        db.change(b"k", |o| *o = value(&"x".repeat(100)));
+        assert_eq!(db.bytes(), 18 - 6 + 102);
+        db.remove(b"k");
+        assert_eq!((db.bytes(), db.expires_len(), db.len()), (0, 0, 0));
+        assert_eq!(db, Keyspace::default());
+    }
+
+    #[test]
+    fn a_checkpoint_stays_as_it_was() {
+        let mut db = Keyspace::default();
+        for n in 0..500 {
+            db.set(format!("{{t}}{n}").as_bytes(), value("old"));
+        }
+        let kept = db.clone();
+        for n in 0..500 {
+            db.set(format!("{{t}}{n}").as_bytes(), value("new"));
+        }
+        assert!(kept.iter().all(|(_, o)| *o == value("old")));
+        assert!(db.iter().all(|(_, o)| *o == value("new")));
+        assert_ne!(kept, db);
+    }
+
+    proptest! {
+        /// Keys come and go between the steps of a SCAN; those that stay are all found.
+        #[test]
+        fn a_scan_finds_every_key_that_stays(
+            stay in prop::collection::btree_set("[a-d]{1,3}", 0..60),
+            other in prop::collection::vec("\\{[a-d]\\}[a-d]{1,2}", 0..60),
+            count in 1..20usize,
+        ) {
+            let mut db = Keyspace::default();
+            for key in &stay {
+                db.set(key.as_bytes(), value("v"));
+            }
+            let (mut cursor, mut found) = (0, std::collections::BTreeSet::new());
+            for step in 0..1000 {
+                for key in other.iter().skip(step % 7).step_by(7) {
+                    if db.contains(key.as_bytes()) {
+                        db.remove(key.as_bytes());
+                    } else {
+                        db.set(key.as_bytes(), value("v"));
+                    }
+                }
+                let (next, keys) = db.scan(cursor, count);
+                found.extend(keys.iter().map(|(k, _)| k.to_vec()));
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+            }
+            prop_assert_eq!(cursor, 0);
+            for key in &stay {
+                prop_assert!(found.contains(key.as_bytes()), "{} is missing", key);
+            }
+        }
+    }
+}

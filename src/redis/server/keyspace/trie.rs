@@ -1,0 +1,357 @@
+//! A map from bytes to values that is shared copy-on-write in small pieces: a clone is one pointer, and
+//! a change after it copies only the few nodes on the way to the key.
+//!
+//! Iteration is in the order of a fixed hash of the keys, the same in every run.
+
+use std::sync::Arc;
+
+/// Bytes that are shared.
+pub type Bytes = Arc<[u8]>;
+
+/// Bits of the hash that one branch uses.
+const BITS: u32 = 4;
+const FAN: usize = 1 << BITS;
+/// A leaf with more items becomes a branch.
+const LEAF: usize = 16;
+
+#[derive(Clone, Debug)]
+pub struct Trie<T> {
+    root: Option<Arc<Node<T>>>,
+    len: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Node<T> {
+    /// Ordered by hash, then by key.
+    Leaf(Vec<Item<T>>),
+    /// By the next bits of the hash, the highest first.
+    Branch([Option<Arc<Node<T>>>; FAN]),
+}
+
+#[derive(Clone, Debug)]
+struct Item<T> {
+    hash: u64,
+    key: Bytes,
+    value: T,
+}
+
+/// A hash without a secret: equal in every run and on every machine.
+pub fn hash(bytes: &[u8]) -> u64 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut h = bytes.len() as u64 ^ K;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        h = (h.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(K);
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    h = (h.rotate_left(5) ^ u64::from_le_bytes(last)).wrapping_mul(K);
+    h ^= h >> 32;
+    h = h.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    h ^ (h >> 32)
+}
+
+fn index(hash: u64, depth: u32) -> usize {
+    (hash >> (64 - BITS * (depth + 1))) as usize & (FAN - 1)
+}
+
+fn is_last(depth: u32) -> bool {
+    BITS * (depth + 1) > 64
+}
+
+impl<T> Default for Trie<T> {
+    fn default() -> Self {
+        Trie { root: None, len: 0 }
+    }
+}
+
+impl<T> Trie<T> {
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn get(&self, key: &[u8]) -> Option<&T> {
+        let hash = hash(key);
+        let mut node = self.root.as_deref()?;
+        let mut depth = 0;
+        loop {
+            match node {
+                Node::Leaf(items) => {
+                    return items.iter().find(|i| i.hash == hash && *i.key == *key).map(|i| &i.value);
+                }
+                Node::Branch(children) => node = children[index(hash, depth)].as_deref()?,
+            }
+            depth += 1;
+        }
+    }
+
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Key and value of every item, by hash.
+    pub fn iter(&self) -> Iter<'_, T> {
+        let mut iter = Iter { stack: Vec::new() };
+        iter.stack.extend(self.root.as_deref().map(Place::start));
+        iter
+    }
+
+    /// The items whose hash is at least `from`, by hash: (hash, key, value).
+    pub fn from_hash(&self, from: u64) -> impl Iterator<Item = (u64, &Bytes, &T)> {
+        let mut iter = Iter { stack: Vec::new() };
+        let mut next = self.root.as_deref();
+        let mut depth = 0;
+        while let Some(node) = next {
+            let mut place = Place::start(node);
+            next = None;
+            match (&mut place, node) {
+                (Place::Branch(_, at), Node::Branch(children)) => {
+                    let i = index(from, depth);
+                    *at = i + 1;
+                    next = children[i].as_deref();
+                }
+                (Place::Leaf(items), _) => *items = &items[items.partition_point(|i| i.hash < from)..],
+                _ => {}
+            }
+            iter.stack.push(place);
+            depth += 1;
+        }
+        std::iter::from_fn(move || iter.next_item().map(|i| (i.hash, &i.key, &i.value)))
+    }
+}
+
+impl<T: Clone> Trie<T> {
+    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut T> {
+        let hash = hash(key);
+        let mut node = Arc::make_mut(self.root.as_mut()?);
+        let mut depth = 0;
+        loop {
+            match node {
+                Node::Leaf(items) => {
+                    return items.iter_mut().find(|i| i.hash == hash && *i.key == *key).map(|i| &mut i.value);
+                }
+                Node::Branch(children) => node = Arc::make_mut(children[index(hash, depth)].as_mut()?),
+            }
+            depth += 1;
+        }
+    }
+
+    /// Sets a key, returns the value it had.
+    pub fn insert(&mut self, key: Bytes, value: T) -> Option<T> {
+        let hash = hash(&key);
+        let mut node = Arc::make_mut(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
+        let mut depth = 0;
+        loop {
+            if let Node::Leaf(items) = node
+                && items.len() >= LEAF
+                && !is_last(depth)
+            {
+                *node = split(std::mem::take(items), depth);
+            }
+            match node {
+                Node::Leaf(items) => {
+                    let at = items.partition_point(|i| (i.hash, &*i.key) < (hash, &*key));
+                    return match items.get_mut(at) {
+                        Some(item) if item.hash == hash && item.key == key => {
+                            Some(std::mem::replace(&mut item.value, value))
+                        }
+                        _ => {
+                            items.insert(at, Item { hash, key, value });
+                            self.len += 1;
+                            None
+                        }
+                    };
+                }
+                Node::Branch(children) => {
+                    let child = &mut children[index(hash, depth)];
+                    node = Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
+                }
+            }
+            depth += 1;
+        }
+    }
+
+    pub fn remove(&mut self, key: &[u8]) -> Option<T> {
+        let hash = hash(key);
+        let mut node = Arc::make_mut(self.root.as_mut()?);
+        let mut depth = 0;
+        let value = loop {
+            match node {
+                Node::Leaf(items) => {
+                    let at = items.iter().position(|i| i.hash == hash && *i.key == *key)?;
+                    break items.remove(at).value;
+                }
+                Node::Branch(children) => node = Arc::make_mut(children[index(hash, depth)].as_mut()?),
+            }
+            depth += 1;
+        };
+        self.len -= 1;
+        if self.len == 0 {
+            self.root = None;
+        }
+        Some(value)
+    }
+}
+
+fn split<T>(items: Vec<Item<T>>, depth: u32) -> Node<T> {
+    let mut parts: [Vec<Item<T>>; FAN] = Default::default();
+    for item in items {
+        parts[index(item.hash, depth)].push(item);
+    }
+    Node::Branch(parts.map(|part| (!part.is_empty()).then(|| Arc::new(Node::Leaf(part)))))
+}
+
+impl<T: PartialEq> PartialEq for Trie<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let same = match (&self.root, &other.root) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same || (self.len == other.len && self.iter().eq(other.iter()))
+    }
+}
+impl<T: Eq> Eq for Trie<T> {}
+
+/// Where an iteration stands in one node.
+#[derive(Debug)]
+enum Place<'a, T> {
+    Leaf(&'a [Item<T>]),
+    Branch(&'a [Option<Arc<Node<T>>>; FAN], usize),
+}
+
+impl<'a, T> Place<'a, T> {
+    fn start(node: &'a Node<T>) -> Place<'a, T> {
+        match node {
+            Node::Leaf(items) => Place::Leaf(items),
+            Node::Branch(children) => Place::Branch(children, 0),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Iter<'a, T> {
+    stack: Vec<Place<'a, T>>,
+}
+
+impl<'a, T> Iter<'a, T> {
+    fn next_item(&mut self) -> Option<&'a Item<T>> {
+        loop {
+            match self.stack.last_mut()? {
+                Place::Leaf(items) => match items.split_first() {
+                    Some((item, rest)) => {
+                        *items = rest;
+                        return Some(item);
+                    }
+                    None => {
+                        self.stack.pop();
+                    }
+                },
+                Place::Branch(children, at) => match children.get(*at) {
+                    Some(child) => {
+                        *at += 1;
+                        self.stack.extend(child.as_deref().map(Place::start));
+                    }
+                    None => {
+                        self.stack.pop();
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = (&'a Bytes, &'a T);
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_item().map(|i| (&i.key, &i.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Insert(u16, u8),
+        Remove(u16),
+        /// Keep a clone and what it must still hold at the end.
+        Checkpoint,
+    }
+
+    fn key(n: u16) -> Bytes {
+        Arc::from(n.to_string().as_bytes())
+    }
+
+    fn content(t: &Trie<u8>) -> BTreeMap<Vec<u8>, u8> {
+        t.iter().map(|(k, v)| (k.to_vec(), *v)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_and_its_clones_stay_as_they_were(ops in prop::collection::vec(prop_oneof![
+            6 => (0..400u16, any::<u8>()).prop_map(|(k, v)| Op::Insert(k, v)),
+            3 => (0..400u16).prop_map(Op::Remove),
+            1 => Just(Op::Checkpoint),
+        ], 0..600)) {
+            let (mut trie, mut model) = (Trie::default(), BTreeMap::new());
+            let mut kept = Vec::new();
+            for op in ops {
+                match op {
+                    Op::Insert(k, v) => {
+                        prop_assert_eq!(trie.insert(key(k), v), model.insert(key(k).to_vec(), v));
+                    }
+                    Op::Remove(k) => prop_assert_eq!(trie.remove(&key(k)), model.remove(&*key(k))),
+                    Op::Checkpoint => kept.push((trie.clone(), model.clone())),
+                }
+                prop_assert_eq!(trie.len(), model.len() as u64);
+            }
+            kept.push((trie, model));
+            for (trie, model) in kept {
+                prop_assert_eq!(content(&trie), model.clone());
+                for k in model.keys() {
+                    prop_assert_eq!(trie.get(k), model.get(k));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_can_go_on_from_any_hash() {
+        let mut t = Trie::default();
+        for n in 0..1000 {
+            t.insert(key(n), n);
+        }
+        let all: Vec<u64> = t.from_hash(0).map(|(h, ..)| h).collect();
+        assert_eq!(all.len(), 1000);
+        assert!(all.is_sorted());
+        for at in [0, 1, 500, 999] {
+            let rest: Vec<u64> = t.from_hash(all[at]).map(|(h, ..)| h).collect();
+            assert_eq!(rest, all[at..]);
+        }
+        assert_eq!(t.from_hash(all[999] + 1).count(), 0);
+    }
+
+    #[test]
+    fn equal_content_is_equal_whatever_came_before() {
+        let (mut a, mut b) = (Trie::default(), Trie::default());
+        for n in 0..100 {
+            a.insert(key(n), ());
+        }
+        for n in 10..100 {
+            a.remove(&key(n));
+        }
+        for n in (0..10).rev() {
+            b.insert(key(n), ());
+        }
+        assert_eq!(a, b);
+        b.remove(&key(3));
+        assert_ne!(a, b);
+    }
+}
