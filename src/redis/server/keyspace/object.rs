@@ -1,6 +1,8 @@
 //! What a key holds. Small hashes and small sets of integers keep the order that their compact form has
 //! in Redis; large ones are walked in the order of the trie's hash.
 
+#![allow(clippy::len_without_is_empty)] // empty containers exist for a moment only
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -265,10 +267,7 @@ impl Hash {
     }
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let old = match &mut self.fields {
-            Fields::Listpack(f) => match f.iter().position(|(k, _)| **k == *field) {
-                Some(i) => Some(f.remove(i).1),
-                None => None,
-            },
+            Fields::Listpack(f) => f.iter().position(|(k, _)| **k == *field).map(|i| f.remove(i).1),
             Fields::Table(t) => t.remove(field),
         };
         if let Some(v) = &old {
