@@ -6,6 +6,7 @@ use super::happening::Pattern;
 use crate::base::Dur;
 use crate::slot::SlotSet;
 use crate::trace::CantFailover;
+use crate::world::probe::health::Overall;
 
 /// A condition on a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +163,16 @@ pub enum Expect {
         key: String,
         value: Option<String>,
     },
+    /// How a monitor that asks this node judges the cluster.
+    Health {
+        node: Option<String>,
+        overall: Overall,
+    },
+    /// The redis-cli that was started last is done, with this exit code and this among its lines.
+    RedisCli {
+        exit: Option<u8>,
+        prints: Option<String>,
+    },
     /// The last reply that the node gave to an operator.
     Reply {
         node: String,
@@ -230,6 +241,14 @@ impl fmt::Display for Expect {
             }
             Expect::Key { node, key, value: Some(v) } => write!(f, "{key} on {node} is {v}"),
             Expect::Key { node, key, value: None } => write!(f, "{node} has no {key}"),
+            Expect::Health { node, overall } => {
+                write!(f, "the cluster is {} in the eyes of {}", overall.name(), who(node))
+            }
+            Expect::RedisCli { exit, prints } => {
+                f.write_str("redis-cli is done")?;
+                exit.map_or(Ok(()), |code| write!(f, " with exit code {code}"))?;
+                prints.as_ref().map_or(Ok(()), |text| write!(f, " and printed {text}"))
+            }
             Expect::Reply { node, want } => match want {
                 ReplyWanted::Is(t) => write!(f, "{node} replied {t}"),
                 ReplyWanted::StartsWith(t) => write!(f, "{node} replied {t}..."),

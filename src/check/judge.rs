@@ -124,6 +124,11 @@ fn answer(w: &World, expect: &Expect) -> Answer {
                 (Some(other), _) => (false, format!("it is a {}", other.type_name())),
             },
         },
+        Expect::Health { node, overall } => each(w, node, |host, _| match w.health(host) {
+            None => (false, "it does not answer".into()),
+            Some(health) => (health.overall == *overall, health.to_string()),
+        }),
+        Expect::RedisCli { exit, prints } => tool(w, *exit, prints.as_deref()),
         Expect::Reply { node, want } => {
             let host = w.host(node);
             let Some((_, _, shown, value)) = w.replies.iter().rev().find(|r| Some(r.1) == host) else {
@@ -192,6 +197,24 @@ fn on<'a>(w: &'a World, node: &str) -> impl Iterator<Item = &'a Event> {
 /// To the millisecond: this is for reading.
 fn when(w: &World, t: SimTime) -> Dur {
     Dur::ms(w.since_formed(t).max(0) as u64 / 1000)
+}
+
+/// What the redis-cli that was started last came to.
+fn tool(w: &World, exit: Option<u8>, prints: Option<&str>) -> Answer {
+    let Some(tool) = w.tools().last() else { return (false, "it was never run".into()) };
+    let last = tool.output().last().map_or("nothing".to_string(), |l| l.to_string());
+    let Some(code) = tool.exit_code() else {
+        return (false, format!("it still runs; its last line: {last}"));
+    };
+    if exit.is_some_and(|want| want != code) {
+        return (false, format!("its exit code is {code}; its last line: {last}"));
+    }
+    match prints {
+        Some(text) if !tool.output().iter().any(|l| l.contains(text)) => {
+            (false, format!("it did not; its last line: {last}"))
+        }
+        _ => (true, format!("its last line: {last}")),
+    }
 }
 
 fn role_of(w: &World, node: &str) -> Role {

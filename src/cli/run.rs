@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::check::{self, Outcome};
 use crate::explain;
 use crate::scenario::{self, Scenario};
-use crate::trace::Level;
 use crate::trace::log::{LogLine, Logger};
 use crate::trace::text::{Topic, headline};
+use crate::trace::{Fact, Level};
 use crate::world::World;
 
 /// Run a scenario: the timeline of what happened, and whether what it expects came true.
@@ -109,7 +109,12 @@ fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Ou
         }
         let mark = Topic::of(&e.fact).mark();
         let host = w.names.host_name(e.host);
-        writeln!(out, "{:>10}s {mark} {host:<6} {}", seconds(w, e.at), headline(&e.fact, &w.names))?;
+        let text = match &e.fact {
+            // What a tool prints is shown as it is, whatever its length.
+            Fact::Printed { text, .. } => format!("| {text}"),
+            fact => headline(fact, &w.names),
+        };
+        writeln!(out, "{:>10}s {mark} {host:<6} {text}", seconds(w, e.at))?;
     }
     let marks: Vec<String> = Topic::ALL.iter().map(|t| format!("{} {}", t.mark(), t.name())).collect();
     writeln!(out, "\n{}\n", marks.join("  "))?;

@@ -229,6 +229,7 @@ pub(super) const TABLES: &[Table] = &[
             key("clock-jump", "table", "", "Set a clock; see `do.clock-jump`."),
             key("busy", "table", "", "Block an event loop; see `do.busy`."),
             key("command", "table", "", "Send a command to a node; see `do.command`."),
+            key("redis-cli", "table", "", "Run `redis-cli --cluster`; see `do.redis-cli`."),
         ],
     },
     Table {
@@ -276,6 +277,19 @@ pub(super) const TABLES: &[Table] = &[
                 "needed",
                 "The command. `{n3.id}`, `{n3.ip}`, `{n3.port}`, `{n3.bus-port}` stand for what n3 has.",
             ),
+        ],
+    },
+    Table {
+        name: "do.redis-cli",
+        doc: "A process of its own on the machine of the first node, with the commands and the output of the real tool.",
+        keys: &[
+            key(
+                "run",
+                "text",
+                "needed",
+                "What stands after `redis-cli`: `--cluster` with create, check, info, fix, reshard, rebalance, add-node, del-node, call or set-timeout, and their options. `{n3}` stands for the address of n3, `{n3.id}` for its id at that moment.",
+            ),
+            key("answers", "list of texts", "none", "What it finds on its standard input, a line each."),
         ],
     },
     Table {
@@ -334,6 +348,18 @@ pub(super) const TABLES: &[Table] = &[
                 "`up` or `down`: whether the replica is in sync with its master.",
             ),
             key("key", "table", "", "What a node's data hold; see `expect.key`."),
+            key(
+                "health",
+                "map of node or `all` to a health",
+                "",
+                "`healthy`, `degraded` or `unhealthy`: how a monitor judges the cluster that only asks this node for CLUSTER INFO.",
+            ),
+            key(
+                "redis-cli",
+                "table",
+                "",
+                "What became of the redis-cli started last; see `expect.redis-cli`.",
+            ),
             key("reply", "table", "", "The last reply to a command; see `expect.reply`."),
             key("happened", "table", "", "Something happened, or never did; see `expect.happened`."),
             key(
@@ -390,6 +416,14 @@ pub(super) const TABLES: &[Table] = &[
             key("node", NODE, "needed", "Whose data."),
             key("name", "text", "needed", "The key."),
             key("value", "text", "no such key", "The string it holds."),
+        ],
+    },
+    Table {
+        name: "expect.redis-cli",
+        doc: "It is about the one that was started last. One that still runs is not what is expected.",
+        keys: &[
+            key("exit", "number", "any", "Its exit code: 0 if all went well, else 1."),
+            key("prints", "text", "", "A part of one of the lines that it printed."),
         ],
     },
     Table {
@@ -515,6 +549,7 @@ mod tests {
             ("do.clock-jump", known::<ClockJump>()),
             ("do.busy", known::<Busy>()),
             ("do.command", known::<Command>()),
+            ("do.redis-cli", known::<RedisCli>()),
             ("ask", known::<Ask>()),
             ("expect", known::<Expect>()),
             ("expect.failover", known::<Failover>()),
@@ -522,9 +557,10 @@ mod tests {
             ("expect.migrated", known::<Migrated>()),
             ("expect.writes", known::<Writes>()),
             ("expect.key", known::<super::super::schema::Key>()),
-            ("expect.reply", known::<Reply>()),
         ];
         let rest = [
+            ("expect.redis-cli", known::<CliWanted>()),
+            ("expect.reply", known::<Reply>()),
             ("expect.happened", known::<Happened>()),
             ("expect.order", known::<What>()),
             ("[oracle]", known::<Oracle>()),

@@ -164,6 +164,7 @@ pub enum Do {
     ClockJump(ClockJump),
     Busy(Busy),
     Command(Command),
+    RedisCli(RedisCli),
 }
 
 table! {
@@ -200,6 +201,13 @@ table! {
 }
 
 table! {
+    RedisCli {
+        run: Option<Spanned<String>>,
+        answers: Vec<String>,
+    }
+}
+
+table! {
     Expect {
         cluster_state: Named<StateWord>,
         role: Named<String>,
@@ -214,6 +222,8 @@ table! {
         writes: Option<Spanned<Writes>>,
         link: Named<LinkWord>,
         key: Option<Spanned<Key>>,
+        health: Named<String>,
+        redis_cli: Option<Spanned<CliWanted>>,
         reply: Option<Spanned<Reply>>,
         happened: Option<Spanned<Happened>>,
         order: Option<Spanned<Vec<Spanned<What>>>>,
@@ -261,6 +271,12 @@ table! {
         is: Option<String>,
         starts: Option<String>,
         contains: Option<String>,
+    }
+}
+table! {
+    CliWanted {
+        exit: Option<Spanned<i64>>,
+        prints: Option<String>,
     }
 }
 table! {

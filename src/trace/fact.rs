@@ -562,8 +562,22 @@ pub enum Fact {
         slot: u16,
         error: Arc<str>,
     },
-    /// An admin tool prints a line.
+    /// An admin tool prints a line. `routine`: one of many alike, such as a dot per key.
     Printed {
+        text: Arc<str>,
+        routine: bool,
+    },
+    /// An admin tool is started with this command line.
+    ToolStarted {
+        line: Arc<str>,
+    },
+    /// An admin tool is done.
+    ToolEnded {
+        code: u8,
+    },
+    /// A node reads a command of a client or a tool.
+    CommandRead {
+        from: Ipv4Addr,
         text: Arc<str>,
     },
 }
@@ -621,7 +635,9 @@ impl Fact {
             | HandshakeStarted { .. }
             | WriteAccepted { .. }
             | WriteRefused { .. }
-            | Printed { .. }
+            | Printed { routine: false, .. }
+            | ToolStarted { .. }
+            | ToolEnded { .. }
             | PfailCleared { .. }
             | Reported { .. }
             | NodeDiscovered { .. }
@@ -641,7 +657,7 @@ impl Fact {
             | LinkAccepted { .. }
             | Pinged { .. }
             | HostnameUpdated { .. } => Level::Debug,
-            PacketSent { .. } | PacketReceived { .. } => Level::Packet,
+            PacketSent { .. } | PacketReceived { .. } | CommandRead { .. } => Level::Packet,
             _ => Level::Notice,
         }
     }

@@ -197,7 +197,12 @@ impl Topic {
             | SecondaryReplid { .. }
             | CachedMasterDropped
             | CachedMasterMade => Topic::Replication,
-            WriteAccepted { .. } | WriteRefused { .. } | Printed { .. } => Topic::Client,
+            ToolStarted { .. } => Topic::Deed,
+            WriteAccepted { .. }
+            | WriteRefused { .. }
+            | Printed { .. }
+            | ToolEnded { .. }
+            | CommandRead { .. } => Topic::Client,
         }
     }
 }
@@ -557,7 +562,10 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         | Fact::DirtySlotsDeleted { .. }
         | Fact::WriteAccepted { .. }
         | Fact::WriteRefused { .. }
-        | Fact::Printed { .. } => None,
+        | Fact::Printed { .. }
+        | Fact::ToolStarted { .. }
+        | Fact::ToolEnded { .. }
+        | Fact::CommandRead { .. } => None,
     }
 }
 
@@ -827,7 +835,10 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         Fact::WriteRefused { slot, error, .. } => {
             format!("has its write to slot {slot} refused: {}", brief(error))
         }
-        Fact::Printed { text } => format!("prints {}", brief(text)),
+        Fact::Printed { text, .. } => format!("prints {}", brief(text)),
+        Fact::ToolStarted { line } => format!("runs redis-cli {line}"),
+        Fact::ToolEnded { code } => format!("is done with exit code {code}"),
+        Fact::CommandRead { from, text } => format!("reads {} from {from}", brief(text)),
     }
 }
 

@@ -769,6 +769,10 @@ impl World {
                     self.operate(h, &words);
                 }
             }
+            Action::RedisCli { words, answers } => {
+                let words: Vec<String> = words.iter().map(|w| self.fill_ids(w)).collect();
+                self.run_redis_cli(&words, answers);
+            }
             Action::Busy { node, time } => {
                 if let Some(h) = self.running(node) {
                     let fact = self.emit(h, FactId::NONE, Fact::Busy { what: "slow command", time: *time });
@@ -784,6 +788,35 @@ impl World {
                 self.emit(world, FactId::NONE, Fact::Say { text: text.as_str().into() });
             }
         }
+    }
+
+    /// Runs redis-cli as a process of its own, on the machine of the first node.
+    pub fn run_redis_cli(&mut self, words: &[String], answers: &[String]) -> HostId {
+        let ip = self.plan.nodes.first().map_or(std::net::Ipv4Addr::LOCALHOST, |n| n.ip);
+        let is_tool = |h: &&Host| matches!(h.program, Some(Program::Admin(_)));
+        let name = match self.hosts.iter().filter(is_tool).count() {
+            0 => "redis-cli".to_string(),
+            n => format!("redis-cli-{}", n + 1),
+        };
+        let tool = self.add_client(&name, ip, Program::Admin(Box::new(Admin::run(words, answers.to_vec()))));
+        self.emit(tool, FactId::NONE, Fact::ToolStarted { line: words.join(" ").into() });
+        tool
+    }
+
+    /// Every `{n3.id}` in the word becomes the cluster id of n3.
+    fn fill_ids(&self, word: &str) -> String {
+        let parts = word.split_inclusive('}');
+        parts
+            .map(|part| {
+                part.find('{').map_or_else(
+                    || part.to_string(),
+                    |at| {
+                        let (before, name) = part.split_at(at);
+                        before.to_string() + &self.with_ids(name)
+                    },
+                )
+            })
+            .collect()
     }
 
     /// `{n3.id}` becomes the cluster id of n3; anything else stays as it is.

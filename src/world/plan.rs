@@ -194,6 +194,12 @@ pub enum Action {
         node: String,
         words: Vec<String>,
     },
+    /// redis-cli with these words after its name, run as a process of its own. `{n3.id}` within a word
+    /// stands for the cluster id that n3 has at that moment; `answers` are the lines of its standard input.
+    RedisCli {
+        words: Vec<String>,
+        answers: Vec<String>,
+    },
     /// The event loop of the node stands still.
     Busy {
         node: String,

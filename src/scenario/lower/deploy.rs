@@ -450,7 +450,7 @@ impl Lower {
             }
         };
         let taken = self.nodes.iter().any(|n| n.name == name) || self.clients.iter().any(|o| o.name == name);
-        if taken || name == "all" || name == "redis-cli" {
+        if taken || name == "all" || name.starts_with("redis-cli") {
             let place = c.name.as_ref().map_or(table.span(), Spanned::span);
             self.wrong(place, format!("the name `{name}` is taken"), None);
         }

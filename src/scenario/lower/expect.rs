@@ -12,6 +12,7 @@ use crate::check::happening::{HAPPENINGS, happening};
 use crate::check::{Count, Expect, Expectation, Pattern, Role};
 use crate::params::nearest;
 use crate::slot::{SLOTS, SlotSet};
+use crate::world::probe::health::Overall;
 
 impl Lower {
     pub(super) fn expect(&mut self, e: &schema::Expect, place: Range<usize>, at: Dur, line: u32) {
@@ -66,6 +67,18 @@ impl Lower {
             let (node, key) = (node.unwrap_or_default(), t.name.clone().unwrap_or_default());
             found.push(Expect::Key { node, key, value: t.value.clone() });
         }
+        for (who, word) in &e.health {
+            let node = self.node_or_all(who);
+            found.extend(self.health(word).map(|overall| Expect::Health { node, overall }));
+        }
+        if let Some(c) = &e.redis_cli {
+            let t = c.get_ref();
+            let exit = t.exit.as_ref().and_then(|n| self.number(n, 0..=255, "exit code"));
+            if t.exit.is_none() && t.prints.is_none() {
+                self.missing(c.span(), "expect.redis-cli asks for nothing", "add: exit = 0");
+            }
+            found.push(Expect::RedisCli { exit: exit.map(|n| n as u8), prints: t.prints.clone() });
+        }
         if let Some(r) = &e.reply {
             found.extend(self.reply(r));
         }
@@ -108,6 +121,15 @@ impl Lower {
                 None
             }
         }
+    }
+
+    fn health(&mut self, word: &Spanned<String>) -> Option<Overall> {
+        let found = Overall::ALL.into_iter().find(|o| o.name() == word.get_ref());
+        if found.is_none() {
+            let help = format!("there are {}", Overall::ALL.map(Overall::name).join(", "));
+            self.wrong(word.span(), format!("`{}` is no health", word.get_ref()), Some(help));
+        }
+        found
     }
 
     fn role(&mut self, text: &Spanned<String>) -> Option<Role> {

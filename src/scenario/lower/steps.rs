@@ -9,6 +9,7 @@ use super::super::diagnostics::line_of;
 use super::super::schema::{self, Do, Words};
 use super::{Lower, MAX_STEPS};
 use crate::base::Dur;
+use crate::redis::admin::Line;
 use crate::resp::split_args;
 use crate::world::plan::{Action, Step};
 
@@ -111,6 +112,7 @@ impl Lower {
                 node.map(|node| Action::Busy { node, time: time.0 }).into_iter().collect()
             }
             Do::Command(c) => self.command(c, place).into_iter().collect(),
+            Do::RedisCli(c) => self.redis_cli(c, place).into_iter().collect(),
         }
     }
 
@@ -164,24 +166,66 @@ impl Lower {
         Some(Action::Slow { from, to, extra: extra.0 })
     }
 
+    fn redis_cli(&mut self, c: &schema::RedisCli, place: Range<usize>) -> Option<Action> {
+        let Some(run) = &c.run else {
+            self.missing(place, "redis-cli does not say what to run", "add: run = \"--cluster check {n1}\"");
+            return None;
+        };
+        let words = self.split(run)?;
+        let words: Vec<String> = words.into_iter().map(|w| self.addresses(w, run)).collect();
+        if let Err(why) = Line::parse(&words) {
+            self.wrong(run.span(), why, None);
+        }
+        Some(Action::RedisCli { words, answers: c.answers.clone() })
+    }
+
+    fn split(&mut self, run: &Spanned<String>) -> Option<Vec<String>> {
+        match split_args(run.get_ref()) {
+            Ok(words) if words.is_empty() => {
+                self.wrong(run.span(), "the command is empty", None);
+                None
+            }
+            Ok(words) => Some(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect()),
+            Err(_) => {
+                self.wrong(run.span(), "unbalanced quotes in the command", None);
+                None
+            }
+        }
+    }
+
+    /// Every `{n3}` in the word becomes the address of n3; `{n3.id}` and its like are as in a command.
+    fn addresses(&mut self, word: String, run: &Spanned<String>) -> String {
+        let mut out = String::new();
+        for part in word.split_inclusive('}') {
+            let Some(at) = part.find('{').filter(|_| part.ends_with('}')) else {
+                out += part;
+                continue;
+            };
+            let (before, name) = part.split_at(at);
+            out += before;
+            let inner = &name[1..name.len() - 1];
+            if inner.contains('.') {
+                out += &self.placeholder(name.to_string(), run);
+                continue;
+            }
+            match self.nodes.iter().find(|n| n.name == inner) {
+                Some(node) => out += &node.addr().to_string(),
+                None => {
+                    let known = self.node_names();
+                    self.unknown_name(&Spanned::new(run.span(), inner.to_string()), "node", &known);
+                }
+            }
+        }
+        out
+    }
+
     fn command(&mut self, c: &schema::Command, place: Range<usize>) -> Option<Action> {
         let node = self.one_node(c.node.as_ref(), &place, "command");
         let Some(run) = &c.run else {
             self.missing(place, "command does not say what to run", "add: run = \"CLUSTER INFO\"");
             return None;
         };
-        let words = match split_args(run.get_ref()) {
-            Ok(words) if words.is_empty() => {
-                self.wrong(run.span(), "the command is empty", None);
-                return None;
-            }
-            Ok(words) => words,
-            Err(_) => {
-                self.wrong(run.span(), "unbalanced quotes in the command", None);
-                return None;
-            }
-        };
-        let words: Vec<String> = words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+        let words = self.split(run)?;
         let words = words.into_iter().map(|w| self.placeholder(w, run)).collect();
         Some(Action::Command { node: node?, words })
     }

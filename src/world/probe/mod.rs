@@ -1,6 +1,7 @@
 //! Read-only questions to a world, in the words of those who ask: screens, checks, experiments.
 //! [`view`] is the deployment at one moment, [`lanes`] its history.
 
+pub mod health;
 pub mod lanes;
 pub mod view;
 
@@ -11,6 +12,7 @@ use super::host::{Power, Program};
 use crate::base::Id;
 use crate::base::Rng;
 use crate::redis::NodesImage;
+use crate::redis::admin::Admin;
 use crate::redis::bus::Bus;
 use crate::redis::bus::nodes_conf::NodeLine;
 use crate::redis::bus::view::flag;
@@ -48,6 +50,13 @@ impl World {
             Some(Program::Client(c)) => Some(c),
             _ => None,
         }
+    }
+    /// The runs of redis-cli, in the order in which they were started.
+    pub fn tools(&self) -> impl Iterator<Item = &Admin> {
+        self.hosts.iter().filter_map(|h| match &h.program {
+            Some(Program::Admin(a)) => Some(&**a),
+            _ => None,
+        })
     }
     /// Nodes of the plan (not clients or tools).
     pub fn node_hosts(&self) -> impl Iterator<Item = HostId> + use<> {

@@ -5,6 +5,8 @@ mod members;
 mod slots;
 mod view;
 
+pub use view::info_text;
+
 use super::super::command::{Spec, prop::*, sub};
 use super::help;
 use crate::redis::Cx;

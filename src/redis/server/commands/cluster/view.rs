@@ -58,7 +58,8 @@ pub fn info(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     s.with_bus(cx, |bus, _, _| Value::text(info_text(bus)))
 }
 
-fn info_text(bus: &Bus) -> String {
+/// The text of CLUSTER INFO.
+pub fn info_text(bus: &Bus) -> String {
     let (mut assigned, mut ok, mut pfail, mut fail) = (0u32, 0u32, 0u32, 0u32);
     for row in bus.in_order() {
         let n = u32::from(row.numslots);

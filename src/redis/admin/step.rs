@@ -1,0 +1,103 @@
+//! The steps of which operations are made, and how they talk with the machine that runs them.
+
+use std::sync::Arc;
+
+use super::super::Cx;
+use super::super::server::command::request;
+use super::tool::Tool;
+use super::{call, check, create, fix, load, members, move_slot, rebalance, repair, reshard};
+use crate::base::Dur;
+use crate::resp::Value;
+
+/// What happened to a step.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// It is its turn: at first, or again after the steps that it wanted done first.
+    Go,
+    Reply(Value),
+    /// The connection is gone, so there is no reply.
+    Lost,
+    Connected,
+    Refused(&'static str),
+    Woken,
+    /// A step that it wanted done has failed.
+    Failed,
+}
+
+/// What a step wants.
+#[derive(Clone, Debug)]
+pub(super) enum Flow {
+    /// A command to a node; the step hears the reply.
+    Ask(usize, Arc<[Vec<u8>]>),
+    Connect(usize),
+    Sleep(Dur),
+    /// These steps first, then this one again.
+    Again(Vec<Step>),
+    /// These steps in its place.
+    Then(Vec<Step>),
+    Done,
+    Fail,
+    Exit(u8),
+}
+
+impl Flow {
+    /// A command whose words hold no spaces.
+    pub fn ask(node: usize, words: impl AsRef<str>) -> Flow {
+        let words: Vec<&str> = words.as_ref().split(' ').collect();
+        Flow::Ask(node, request(&words))
+    }
+}
+
+macro_rules! steps {
+    ($($name:ident($kind:ty),)*) => {
+        /// One step.
+        #[derive(Clone, Debug)]
+        pub(super) enum Step { $($name($kind),)* }
+
+        impl Step {
+            pub fn run(&mut self, t: &mut Tool, cx: &mut Cx<'_>, event: Event) -> Flow {
+                match self { $(Step::$name(s) => s.run(t, cx, event),)* }
+            }
+        }
+        $(impl From<$kind> for Step {
+            fn from(step: $kind) -> Step { Step::$name(step) }
+        })*
+    };
+}
+
+steps! {
+    Load(load::Load),
+    Inspect(load::Inspect),
+    Consistent(load::Consistent),
+    Join(load::Join),
+    Check(check::Check),
+    ShowInfo(check::ShowInfo),
+    SetSlot(move_slot::SetSlot),
+    DelSlot(move_slot::DelSlot),
+    SetOwner(move_slot::SetOwner),
+    OwnerOf(move_slot::OwnerOf),
+    MostKeys(move_slot::MostKeys),
+    MigrateKeys(move_slot::MigrateKeys),
+    MoveSlot(move_slot::MoveSlot),
+    FixOpen(fix::FixOpen),
+    FixCoverage(repair::FixCoverage),
+    FixOwners(repair::FixOwners),
+    Create(create::Create),
+    AddNode(members::AddNode),
+    DelNode(members::DelNode),
+    Reshard(reshard::Reshard),
+    Rebalance(rebalance::Rebalance),
+    Call(call::Call),
+    SetTimeout(call::SetTimeout),
+}
+
+impl Step {
+    /// Whether it wants to hear of the failure of a step that it wanted done.
+    pub fn goes_on_after_a_failure(&self) -> bool {
+        match self {
+            Step::Check(_) | Step::FixOwners(_) => true,
+            Step::Reshard(_) | Step::Rebalance(_) | Step::AddNode(_) => true,
+            _ => false,
+        }
+    }
+}
