@@ -339,6 +339,8 @@ impl Join {
         }
     }
 
+    /// redis: redis-cli.c clusterManagerGetDisconnectedLinks @7.0.15
+    ///
     /// deviates: redis-cli goes through a hash table; here the nodes come in the order in which they were
     /// found.
     fn show_links(&mut self, t: &mut Tool, cx: &mut Cx<'_>) {

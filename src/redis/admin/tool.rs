@@ -11,7 +11,7 @@ use super::{call, check, create, load, members, rebalance, reshard};
 use crate::resp::Value;
 use crate::trace::{Fact, Level};
 
-/// redis: redis-cli.c struct clusterManager @7.0.15
+/// redis: redis-cli.c cluster_manager @7.0.15
 #[derive(Clone, Debug)]
 pub(super) struct Tool {
     pub options: Options,
