@@ -250,7 +250,7 @@ impl FixOpen {
                 let how = How { verbose: true, update: true, ..How::default() };
                 Flow::Then(vec![MoveSlot::new(from, to, slot, how).into()])
             }
-            (0, 1..) => self.to_the_owner(t, cx),
+            (0, 1..) => self.gather_at_owner(t, cx),
             (1, 2..) => {
                 self.at = At::Importing;
                 self.asked = 0;
@@ -266,7 +266,7 @@ impl FixOpen {
     }
 
     /// Case 2: nobody migrates it, so what others hold of it goes to the owner.
-    fn to_the_owner(&mut self, t: &mut Tool, cx: &mut Cx<'_>) -> Flow {
+    fn gather_at_owner(&mut self, t: &mut Tool, cx: &mut Cx<'_>) -> Flow {
         let (slot, owner) = (self.slot, self.owner.unwrap_or_default());
         let addr = t.addr(owner);
         t.say(cx, format!(">>> Case 2: Moving all the {slot} slot keys to its owner {addr}"));

@@ -94,10 +94,7 @@ steps! {
 impl Step {
     /// Whether it wants to hear of the failure of a step that it wanted done.
     pub fn goes_on_after_a_failure(&self) -> bool {
-        match self {
-            Step::Check(_) | Step::FixOwners(_) => true,
-            Step::Reshard(_) | Step::Rebalance(_) | Step::AddNode(_) => true,
-            _ => false,
-        }
+        use Step::{AddNode, Check, FixOwners, Rebalance, Reshard};
+        matches!(self, Check(_) | FixOwners(_) | Reshard(_) | Rebalance(_) | AddNode(_))
     }
 }
