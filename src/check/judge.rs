@@ -224,7 +224,11 @@ fn role_of(w: &World, node: &str) -> Role {
             let master = bus.me().slaveof;
             Role::ReplicaOf(if master == NO_ROW { "nobody".into() } else { w.names.nick(bus.row(master).id) })
         }
-        None if s.repl.is_replica() => Role::Replica,
+        None if s.repl.is_replica() => {
+            let master = s.repl.masterhost.expect("a replica has a master");
+            let found = w.plan.nodes.iter().find(|n| n.addr() == master);
+            Role::ReplicaOf(found.map_or_else(|| master.to_string(), |n| n.name.clone()))
+        }
         _ => Role::Master,
     }
 }

@@ -45,7 +45,13 @@ pub(super) const TABLES: &[Table] = &[
                 "10s after the last step",
                 "When the run ends, counted from the moment the cluster is formed.",
             ),
-            key("cluster", "table", "needed", "The nodes; see `[cluster]`."),
+            key("cluster", "table", "needed", "The nodes of a cluster; see `[cluster]`."),
+            key(
+                "replication",
+                "table",
+                "needed",
+                "Instead of a cluster: one master and its replicas, without slots; see `[replication]`.",
+            ),
             key("network", "table", "lan", "The network; see `[network]`."),
             key("node", "tables", "none", "What is different about single nodes; see `[[node]]`."),
             key("client", "tables", "none", "Clients that write; see `[[client]]`."),
@@ -113,6 +119,43 @@ pub(super) const TABLES: &[Table] = &[
                 "random",
                 "`random`: each node starts at a random moment of the first second. `together`: all at once.",
             ),
+        ],
+    },
+    Table {
+        name: "[replication]",
+        doc: "Servers that are no cluster: n1 is the master, n2, n3, ... follow it.",
+        keys: &[
+            key(
+                "replicas",
+                "0 to 999",
+                "1",
+                "How many replicas. With `conf-files` it follows from their number.",
+            ),
+            key(
+                "chain",
+                "true or false",
+                "false",
+                "Each replica follows the node before it, instead of all following n1.",
+            ),
+            key("base-port", "port", "7000", "The port of n1; the next nodes count up."),
+            key("config", "table", "none", "As in `[cluster]`."),
+            key(
+                "conf-files",
+                "list of paths",
+                "none",
+                "As in `[cluster]`. Who follows whom is then what their `replicaof` lines say.",
+            ),
+            key("ips", "address, or list", "127.0.0.1", "As in `[cluster]`."),
+            key("hosts", "list of names", "none", "As in `[cluster]`."),
+            key("racks", "list of names", "none", "As in `[cluster]`."),
+            key("zones", "list of names", "none", "As in `[cluster]`."),
+            key(
+                "form",
+                "word",
+                "replicaof",
+                "`replicaof`: replicas are configured to follow, and the steps begin when all are in sync. `none`: all start as masters; steps send the commands.",
+            ),
+            key("start", "word", "random", "As in `[cluster]`."),
         ],
     },
     Table {
@@ -534,9 +577,10 @@ mod tests {
 
     #[test]
     fn every_key_is_documented_and_nothing_else_is() {
-        let schema: [(&str, Vec<String>); 22] = [
+        let schema: [(&str, Vec<String>); 23] = [
             ("top", known::<File>()),
             ("[cluster]", known::<Cluster>()),
+            ("[replication]", known::<Replication>()),
             ("[network]", known::<Network>()),
             ("latency", known::<Quantiles>()),
             ("[[node]]", known::<Node>()),

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = files![
     "cluster/meet.toml",
     "cluster/forget-everywhere.toml",
     "cluster/forget-returns.toml",
+    "replication/switch-master.toml",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",
     "cluster/conf/7002.conf",

@@ -3,6 +3,7 @@
 
 mod deploy;
 mod expect;
+mod replication;
 mod steps;
 
 use std::ops::Range;
@@ -18,7 +19,7 @@ use super::{Oracle, Question, Scenario};
 use crate::base::Dur;
 use crate::check::{Expectation, Script};
 use crate::params::nearest;
-use crate::world::plan::{ClientPlan, NodeSpec, Plan, Step};
+use crate::world::plan::{ClientPlan, Formation, NodeSpec, Plan, Step};
 
 /// The largest deployment.
 pub const MAX_NODES: usize = 1000;
@@ -45,12 +46,16 @@ pub(super) fn scenario(
         text: text.clone(),
         sources: vec![(shown.to_string(), text)],
         lenient: !read.cut.is_empty(),
-        names_unsure: read.cut.iter().any(|top| top == "cluster" || top == "node" || top == "client"),
+        names_unsure: read
+            .cut
+            .iter()
+            .any(|top| top == "cluster" || top == "replication" || top == "node" || top == "client"),
         problems: read.problems,
         notes: Vec::new(),
         nodes: Vec::new(),
         clients: Vec::new(),
         masters: 0,
+        standalone: false,
         steps: Vec::new(),
         expectations: Vec::new(),
         questions: Vec::new(),
@@ -80,8 +85,10 @@ struct Lower {
     names_unsure: bool,
     nodes: Vec<NodeSpec>,
     clients: Vec<ClientPlan>,
-    /// How many of the first nodes become masters.
+    /// How many of the first nodes become masters of a cluster.
     masters: usize,
+    /// The nodes are no cluster.
+    standalone: bool,
     steps: Vec<Step>,
     expectations: Vec<Expectation>,
     questions: Vec<Question>,
@@ -91,11 +98,19 @@ impl Lower {
     fn file(&mut self, name: &str, file: &schema::File) -> Option<Scenario> {
         let title = self.title(file);
         let cluster = file.cluster.clone().map(Spanned::into_inner);
-        if cluster.is_none() {
-            self.missing(0..0, "there is no [cluster] table", "add for example: [cluster] masters = 3");
-        }
-        let cluster = cluster.unwrap_or_default();
-        let formation = self.deployment(&cluster, &file.node);
+        let formation = match (&cluster, &file.replication) {
+            (Some(_), Some(r)) => {
+                let help = "a deployment is either a cluster or a master with replicas".to_string();
+                self.wrong(r.span(), "there are both [cluster] and [replication]", Some(help));
+                Formation::None
+            }
+            (None, Some(r)) => self.replication(r.get_ref(), &file.node),
+            (Some(c), None) => self.deployment(c, &file.node),
+            (None, None) => {
+                self.missing(0..0, "there is no [cluster] table", "add for example: [cluster] masters = 3");
+                self.deployment(&schema::Cluster::default(), &file.node)
+            }
+        };
         let network = self.network(&file.network);
         self.clients(&file.client);
         for slow in &file.network.slow {

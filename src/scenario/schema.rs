@@ -32,6 +32,7 @@ table! {
         seed: Option<Spanned<i64>>,
         end: Option<Spanned<Time>>,
         cluster: Option<Spanned<Cluster>>,
+        replication: Option<Spanned<Replication>>,
         network: Network,
         node: Vec<Spanned<Node>>,
         client: Vec<Spanned<Client>>,
@@ -51,6 +52,21 @@ table! {
         racks: Vec<String>,
         zones: Vec<String>,
         form: Option<Form>,
+        start: Option<StartWord>,
+    }
+}
+table! {
+    Replication {
+        replicas: Option<Spanned<i64>>,
+        chain: bool,
+        base_port: Option<Spanned<i64>>,
+        config: Named<Setting>,
+        conf_files: Option<Spanned<Vec<Spanned<String>>>>,
+        ips: Option<Spanned<Words>>,
+        hosts: Vec<String>,
+        racks: Vec<String>,
+        zones: Vec<String>,
+        form: Option<Follow>,
         start: Option<StartWord>,
     }
 }
@@ -136,6 +152,16 @@ pub enum Form {
     #[serde(rename = "nodes.conf")]
     NodesConf,
     #[serde(rename = "none")]
+    None,
+}
+
+/// How replicas come to follow their master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Follow {
+    /// By the `replicaof` of their configuration.
+    Replicaof,
+    /// They do not: steps send the commands.
     None,
 }
 

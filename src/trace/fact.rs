@@ -523,6 +523,18 @@ pub enum Fact {
         offset: i64,
         new: [u8; 20],
     },
+    /// An operator or a sentinel made self a replica of this address.
+    ReplicaofEnabled {
+        ip: Ipv4Addr,
+        port: u16,
+        by: Arc<str>,
+    },
+    /// An operator or a sentinel made self a master.
+    MasterModeEnabled {
+        by: Arc<str>,
+    },
+    /// REPLICAOF named the master that self follows already.
+    AlreadyFollowing,
     /// The state kept of a lost link is of no use any more.
     CachedMasterDropped,
     /// Self, a master before, remembers its own history to follow another with it.
@@ -631,6 +643,8 @@ impl Fact {
             | FullResync { .. }
             | PartialResync { .. }
             | SyncDone
+            | ReplicaofEnabled { .. }
+            | MasterModeEnabled { .. }
             | NodeForgotten { .. }
             | HandshakeStarted { .. }
             | WriteAccepted { .. }

@@ -195,6 +195,9 @@ impl Topic {
             | ReplicaLost { .. }
             | ReplicaTimedOut { .. }
             | SecondaryReplid { .. }
+            | ReplicaofEnabled { .. }
+            | MasterModeEnabled { .. }
+            | AlreadyFollowing
             | CachedMasterDropped
             | CachedMasterMade => Topic::Replication,
             ToolStarted { .. } => Topic::Deed,
@@ -527,6 +530,17 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
                 hex(new)
             ),
         )),
+        Fact::ReplicaofEnabled { ip, port, by } => {
+            Some((Notice, format!("REPLICAOF {ip}:{port} enabled (user request from '{by}')")))
+        }
+        Fact::MasterModeEnabled { by } => {
+            Some((Notice, format!("MASTER MODE enabled (user request from '{by}')")))
+        }
+        Fact::AlreadyFollowing => plain(
+            Notice,
+            "REPLICAOF would result into synchronization with the master we are already connected with. No \
+             operation performed.",
+        ),
         Fact::CachedMasterDropped => plain(Notice, "Discarding previously cached master state."),
         Fact::CachedMasterMade => plain(
             Notice,
@@ -813,6 +827,9 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         Fact::SecondaryReplid { offset, .. } => {
             format!("begins a new replication history; the old one is valid up to offset {offset}")
         }
+        Fact::ReplicaofEnabled { ip, port, .. } => format!("is told to follow {ip}:{port}"),
+        Fact::MasterModeEnabled { .. } => "is told to be a master".into(),
+        Fact::AlreadyFollowing => "is told to follow the master it follows".into(),
         Fact::CachedMasterDropped => "forgets what it kept of its old master".into(),
         Fact::CachedMasterMade => "hopes to go on from its own history".into(),
         Fact::ShutdownRequested => "is asked to shut down".into(),

@@ -98,6 +98,8 @@ pub struct ClientPlan {
 pub enum Formation {
     /// They do not: steps send the commands.
     None,
+    /// They are no cluster: replicas follow by their configuration, and all are to be in sync.
+    Replicas,
     /// `redis-cli --cluster create` with so many replicas per master, run once all nodes answer.
     RedisCli { replicas: u32 },
     /// They start with the nodes.conf of a cluster that was formed before: the first `masters` nodes

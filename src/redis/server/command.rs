@@ -151,6 +151,7 @@ pub const COMMANDS: &[Spec] = &[
     cmd("readonly", 1, FAST | STALE | LOADING | CLUSTER, basic::readonly, "Lets a replica answer reads."),
     cmd("readwrite", 1, FAST | STALE | LOADING | CLUSTER, basic::readwrite, "Undoes READONLY."),
     cmd("replconf", -1, ADMIN | STALE | LOADING, replication::replconf, "A replica speaks of itself."),
+    cmd("replicaof", 3, ADMIN | STALE, replication::replicaof, "Follows a master, or none."),
     cmd("restore", -4, WRITE | DENYOOM, dump::restore, "Creates a key from what DUMP gave.").keys(1, 1, 1),
     cmd(
         "restore-asking",
@@ -167,6 +168,7 @@ pub const COMMANDS: &[Spec] = &[
     cmd("select", 2, FAST | STALE | LOADING, basic::select, "Changes the database."),
     cmd("set", -3, WRITE, data::set, "Sets the string of a key.").keys(1, 1, 1),
     cmd("shutdown", -1, ADMIN | STALE | LOADING | NO_MULTI, basic::shutdown, "Ends the server."),
+    cmd("slaveof", 3, ADMIN | STALE, replication::replicaof, "The old name of REPLICAOF."),
     cmd("smembers", 2, READONLY, data::smembers, "The members of a set.").keys(1, 1, 1),
     cmd("time", 1, FAST | STALE | LOADING, basic::time, "The clock of the server."),
     cmd("unwatch", 1, STALE | LOADING | FAST, transaction::unwatch, "Forgets what WATCH named."),

@@ -202,6 +202,12 @@ impl Server {
                 }
             });
         }
+        if let Some(of) = &server.conf.replicaof {
+            server.repl.masterhost = server.address(cx, &of.host, of.port);
+            if server.repl.is_replica() {
+                server.repl.state = LinkState::Connect;
+            }
+        }
         server.load(cx, disk);
         cx.emit(Fact::Ready { port: server.conf.port });
         cx.arm(Timer::Cron, FIRST_CRON);
@@ -216,7 +222,10 @@ impl Server {
         let time = master::load_time(rdb.data.bytes());
         cx.out.push(Effect::Busy(time));
         cx.emit(Fact::Loaded { keys: self.db.len(), ms: time.as_ms(), source: "RDB" });
-        let replica = self.bus.as_ref().is_some_and(|b| !b.me().is_master());
+        let replica = match &self.bus {
+            Some(bus) => !bus.me().is_master(),
+            None => self.repl.is_replica(),
+        };
         if let Some((id, offset)) = rdb.repl {
             // A restarted replica can ask to go on where its file ends; a restarted master lets its
             // replicas go on under the old id.
@@ -235,6 +244,18 @@ impl Server {
         if !replica {
             self.verify_cluster_config(cx);
         }
+    }
+
+    /// Where a host of this name or address listens.
+    ///
+    /// redis: anetResolve @7.0.15
+    /// deviates: the names of hosts resolve everywhere; INFO and ROLE then show the address, Redis the name.
+    pub(super) fn address(&self, cx: &Cx<'_>, host: &str, port: u16) -> Option<Addr> {
+        let ip = match host {
+            "localhost" => Some(Ipv4Addr::LOCALHOST),
+            _ => host.parse().ok().or_else(|| cx.names.find_host(host).map(|h| cx.names.host_ip(h))),
+        };
+        Some(Addr { ip: ip?, port })
     }
 
     /// Keys of slots that others own, or nobody.

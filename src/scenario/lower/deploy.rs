@@ -69,7 +69,7 @@ impl Lower {
     }
 
     /// The redis.conf files, if there are any.
-    fn conf_files(&mut self, c: &schema::Cluster) -> Option<Vec<Config>> {
+    pub(super) fn conf_files(&mut self, c: &schema::Cluster) -> Option<Vec<Config>> {
         let list = c.conf_files.as_ref()?;
         if list.get_ref().is_empty() {
             self.wrong(
@@ -105,9 +105,11 @@ impl Lower {
                     self.notes.push(format!("{shown}:{}: `{}`: {}", u.line, u.name, u.why));
                     noted.push(u.name.clone());
                 }
-                if !read.config.cluster_enabled {
-                    let help = Some("add the line: cluster-enabled yes".to_string());
-                    self.wrong(name.span(), format!("{} does not enable the cluster", name.get_ref()), help);
+                if read.config.cluster_enabled == self.standalone {
+                    let (does, want) =
+                        if self.standalone { ("enables", "no") } else { ("does not enable", "yes") };
+                    let help = Some(format!("the line should be: cluster-enabled {want}"));
+                    self.wrong(name.span(), format!("{} {does} the cluster", name.get_ref()), help);
                 }
                 Some(read.config)
             }
@@ -128,7 +130,7 @@ impl Lower {
         }
     }
 
-    fn make_nodes(&mut self, c: &schema::Cluster, confs: Option<Vec<Config>>, total: usize) {
+    pub(super) fn make_nodes(&mut self, c: &schema::Cluster, confs: Option<Vec<Config>>, total: usize) {
         let base = c.base_port.as_ref();
         let base = base.and_then(|p| self.number(p, 1..=65_535, "port")).unwrap_or(DEFAULT_PORT);
         if confs.is_none() && base + total as i64 > 65_536 {
@@ -144,7 +146,7 @@ impl Lower {
                 None => {
                     let mut conf = Config::default();
                     conf.port = (base + i as i64).clamp(0, 65_535) as u16;
-                    conf.cluster_enabled = true;
+                    conf.cluster_enabled = !self.standalone;
                     conf
                 }
             };
@@ -224,7 +226,7 @@ impl Lower {
         }
     }
 
-    fn overrides(&mut self, overrides: &[Spanned<schema::Node>]) {
+    pub(super) fn overrides(&mut self, overrides: &[Spanned<schema::Node>]) {
         let mut seen: Vec<String> = Vec::new();
         for o in overrides {
             let node = o.get_ref();
@@ -317,7 +319,7 @@ impl Lower {
     }
 
     /// What can only be seen when all nodes are there: ports, and whether each would start.
-    fn check_nodes(&mut self, c: &schema::Cluster) {
+    pub(super) fn check_nodes(&mut self, c: &schema::Cluster) {
         let culprits = [
             c.conf_files.as_ref().map(Spanned::span),
             c.base_port.as_ref().map(Spanned::span),

@@ -137,6 +137,12 @@ fn line(s: &Server, now: u64, conn: ConnId, c: &Client) -> String {
     out
 }
 
+/// A client as the log describes it. redis: catClientInfoString @7.0.15
+pub(super) fn described(s: &Server, cx: &Cx<'_>, caller: Caller) -> std::sync::Arc<str> {
+    let line = s.clients.get(&caller.conn).map(|c| line(s, cx.now.unix(), caller.conn, c));
+    line.unwrap_or_default().trim_end().into()
+}
+
 /// HELLO [2|3 [AUTH user password] [SETNAME name]]
 ///
 /// redis: helloCommand @7.0.15

@@ -2,10 +2,12 @@
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
+use super::{integer, refuse, shown};
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::redis::repl::{ReplicaLink, ReplicaState};
 use crate::resp::Value;
+use crate::trace::Fact;
 
 fn number<T: std::str::FromStr>(b: &[u8]) -> Option<T> {
     std::str::from_utf8(b).ok()?.parse().ok()
@@ -65,4 +67,39 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
     };
     let (conf, db) = (s.conf.clone(), s.db.clone());
     s.repl.psync(cx, &conf, &db, link, &args[1], from)
+}
+
+/// REPLICAOF host port, REPLICAOF NO ONE
+///
+/// redis: replicaofCommand @7.0.15
+/// deviates: a host that nobody knows is refused; Redis fails to connect to it, once a second.
+pub fn replicaof(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    if s.cluster_enabled {
+        return refuse("REPLICAOF not allowed in cluster mode.");
+    }
+    if args[1].eq_ignore_ascii_case(b"no") && args[2].eq_ignore_ascii_case(b"one") {
+        if s.repl.is_replica() {
+            s.repl.unset_master(cx);
+            cx.emit(Fact::MasterModeEnabled { by: super::client::described(s, cx, caller) });
+        }
+        return Some(Value::ok());
+    }
+    if s.repl.replicas.iter().any(|r| r.conn == caller.conn) {
+        return refuse("Command is not valid when client is a replica.");
+    }
+    let Some(port) = integer(&args[2]).and_then(|p| u16::try_from(p).ok()) else {
+        return refuse("Invalid master port");
+    };
+    let host = shown(&args[1]);
+    let Some(addr) = s.address(cx, &host, port) else {
+        return refuse(format!("Unknown host '{host}'"));
+    };
+    if s.repl.masterhost == Some(addr) {
+        cx.emit(Fact::AlreadyFollowing);
+        return Some(Value::status("OK Already connected to specified master"));
+    }
+    s.repl.set_master(cx, addr);
+    let by = super::client::described(s, cx, caller);
+    cx.emit(Fact::ReplicaofEnabled { ip: addr.ip, port: addr.port, by });
+    Some(Value::ok())
 }
