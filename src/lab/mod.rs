@@ -9,11 +9,14 @@
 //! Read first: [`mod@compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
 
 pub mod compare;
+pub mod experiment;
+pub mod measure;
 pub mod oracle;
 pub mod recording;
 pub mod report;
 pub mod samples;
 pub mod stats;
+pub mod store;
 
 pub use compare::{Comparison, Options, compare, compare_recording};
 pub use recording::{Recording, RecordingError};

@@ -14,6 +14,7 @@ mod lower;
 mod read;
 mod schema;
 mod units;
+pub mod vary;
 
 use std::fs::File;
 use std::io::Read as _;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::spark::{Glyphs, spark};
 use super::text::number;
@@ -22,7 +22,7 @@ use crate::lab::samples::Samples;
 use crate::lab::stats::{Bootstrap, Summary};
 
 /// One trial as a row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {
     pub trial: u64,
     pub seed: u64,
