@@ -1,7 +1,7 @@
 //! An experiment: a scenario at one or more points of a grid of settings, each run under the same seeds,
 //! so that two points differ in nothing but their settings.
 //!
-//! [`Experiment`] says what there is to run; [`Experiment::trial`] runs one; a [`Place`] takes a part of
+//! [`Grid`] says what there is to run, [`Experiment`] can run it; a [`Place`] takes a part of
 //! it, for a cluster of machines. Rows are the same whoever runs them, on any number of threads.
 
 use std::path::Path;
@@ -45,6 +45,7 @@ pub struct Identity {
     /// Of the format of rows.
     pub format: u32,
     pub scenario: String,
+    pub title: String,
     /// The text of the scenario file.
     pub text: String,
     pub settings: Vec<String>,
@@ -67,67 +68,62 @@ pub struct Point {
     pub label: String,
     /// Index into each sweep's values.
     pub at: Vec<usize>,
-    pub scenario: Scenario,
 }
 
-/// A scenario, points and seeds.
+/// An experiment's points, which its identity alone decides: what a report needs.
 #[derive(Clone, Debug)]
-pub struct Experiment {
+pub struct Grid {
     pub identity: Identity,
     pub points: Vec<Point>,
 }
 
-impl Experiment {
-    /// Reads the scenario once per point.
+/// A grid with what is needed to run it.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    pub grid: Grid,
+    /// One per point.
+    scenarios: Vec<Scenario>,
+}
+
+impl Grid {
+    /// The points in order: the last sweep's values change fastest.
     ///
     /// # Errors
-    /// What is wrong with the scenario, a setting or the grid.
-    pub fn new(dir: &Path, settings: &[Setting], identity: Identity) -> Result<Experiment, String> {
+    /// Too many points, or a key that is set twice.
+    pub fn new(identity: Identity) -> Result<Grid, String> {
         let sweeps = &identity.sweeps;
-        for (i, s) in sweeps.iter().enumerate() {
-            if sweeps[..i].iter().any(|t| t.key == s.key) || settings.iter().any(|t| t.key == s.key) {
-                return Err(format!("{} is set twice", s.key));
-            }
+        let fixed = |key: &str| identity.settings.iter().any(|s| s.starts_with(&format!("{key}=")));
+        if let Some(s) = sweeps
+            .iter()
+            .enumerate()
+            .find(|(i, s)| sweeps[..*i].iter().any(|t| t.key == s.key) || fixed(&s.key))
+        {
+            return Err(format!("{} is set twice", s.1.key));
         }
         let size = sweeps.iter().try_fold(1usize, |n, s| n.checked_mul(s.values.len()));
         let size = size.filter(|&n| n <= MAX_POINTS).ok_or_else(|| {
             format!("the sweeps make more than {MAX_POINTS} points; give them fewer values")
         })?;
-        let mut points = Vec::with_capacity(size);
-        for i in 0..size {
+        let point = |i: usize| {
             let mut rest = i;
             let mut at = vec![0; sweeps.len()];
             for (k, s) in sweeps.iter().enumerate().rev() {
                 at[k] = rest % s.values.len();
                 rest /= s.values.len();
             }
-            let own: Vec<Setting> = sweeps
-                .iter()
-                .zip(&at)
-                .map(|(s, &v)| Setting { key: s.key.clone(), value: s.values[v].clone() })
-                .collect();
-            let words: Vec<String> = own.iter().map(Setting::to_string).collect();
+            let words: Vec<String> =
+                sweeps.iter().zip(&at).map(|(s, &v)| format!("{}={}", s.key, s.values[v])).collect();
             let label = if words.is_empty() { identity.scenario.clone() } else { words.join(" ") };
-            let all: Vec<Setting> = settings.iter().cloned().chain(own).collect();
-            let scenario = vary(&identity.scenario, &identity.text, dir, &all)?;
-            points.push(Point { label, at, scenario });
-        }
-        Ok(Experiment { identity, points })
+            Point { label, at }
+        };
+        let points = (0..size).map(point).collect();
+        Ok(Grid { identity, points })
     }
 
-    /// Runs trial `i` of a point. Equal numbers have equal seeds at every point.
-    pub fn trial(&self, point: usize, i: u64) -> TrialRow {
-        let p = &self.points[point];
-        let seed = self.identity.first_seed.wrapping_add(i);
-        let outcome = p.scenario.run(seed, Level::Headline);
-        TrialRow {
-            trial: i,
-            seed,
-            variant: p.label.clone(),
-            ok: outcome.ok(),
-            digest: outcome.world.trace.digest.to_string(),
-            metrics: measure(&outcome),
-        }
+    /// The settings that a point adds to the fixed ones.
+    fn own(&self, point: usize) -> impl Iterator<Item = Setting> + '_ {
+        let sweeps = self.identity.sweeps.iter().zip(&self.points[point].at);
+        sweeps.map(|(s, &v)| Setting { key: s.key.clone(), value: s.values[v].clone() })
     }
 
     /// The point with this label.
@@ -137,7 +133,39 @@ impl Experiment {
 
     /// Rows in the order of points, then of trials; the report is made from these.
     pub fn in_order(&self, rows: &mut [TrialRow]) {
-        rows.sort_by_key(|r| (self.find(&r.variant), r.trial));
+        rows.sort_by_cached_key(|r| (self.find(&r.variant), r.trial));
+    }
+}
+
+impl Experiment {
+    /// Reads the scenario once per point; files that it names are looked for in `dir`.
+    ///
+    /// # Errors
+    /// What is wrong with the scenario, a setting or the grid.
+    pub fn new(dir: &Path, identity: Identity) -> Result<Experiment, String> {
+        let fixed: Vec<Setting> = identity.settings.iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
+        let mut grid = Grid::new(identity)?;
+        let read = |p: usize| {
+            let all: Vec<Setting> = fixed.iter().cloned().chain(grid.own(p)).collect();
+            vary(&grid.identity.scenario, &grid.identity.text, dir, &all)
+        };
+        let scenarios = (0..grid.points.len()).map(read).collect::<Result<Vec<_>, _>>()?;
+        grid.identity.title = scenarios.first().map_or_else(String::new, |s| s.title.clone());
+        Ok(Experiment { grid, scenarios })
+    }
+
+    /// Runs trial `i` of a point. Equal numbers have equal seeds at every point.
+    pub fn trial(&self, point: usize, i: u64) -> TrialRow {
+        let seed = self.grid.identity.first_seed.wrapping_add(i);
+        let outcome = self.scenarios[point].run(seed, Level::Headline);
+        TrialRow {
+            trial: i,
+            seed,
+            variant: self.grid.points[point].label.clone(),
+            ok: outcome.ok(),
+            digest: outcome.world.trace.digest.to_string(),
+            metrics: measure(&outcome),
+        }
     }
 }
 
@@ -235,6 +263,7 @@ mod tests {
         Identity {
             format: FORMAT,
             scenario: "idle".into(),
+            title: String::new(),
             text: TEXT.into(),
             settings: Vec::new(),
             sweeps: sweeps.iter().map(|s| s.parse().unwrap()).collect(),
@@ -247,8 +276,8 @@ mod tests {
     #[test]
     fn a_grid_has_every_combination_and_pairs_its_seeds() {
         let sweeps = ["cluster-node-timeout=1000,2000", "loss=0%,1%,2%"];
-        let e = Experiment::new(Path::new(""), &[], identity(&sweeps)).unwrap();
-        let labels: Vec<&str> = e.points.iter().map(|p| p.label.as_str()).collect();
+        let e = Experiment::new(Path::new(""), identity(&sweeps)).unwrap();
+        let labels: Vec<&str> = e.grid.points.iter().map(|p| p.label.as_str()).collect();
         assert_eq!(labels[0], "cluster-node-timeout=1000 loss=0%");
         assert_eq!((labels[4], labels.len()), ("cluster-node-timeout=2000 loss=1%", 6));
         let (a, b) = (e.trial(0, 1), e.trial(4, 1));
@@ -259,18 +288,15 @@ mod tests {
 
     #[test]
     fn grids_with_mistakes_are_refused() {
-        for (sweeps, says) in [
-            (vec!["loss=0%", "loss=1%"], "twice"),
-            (vec!["loss=never"], "not a loss"),
-        ] {
-            let e = Experiment::new(Path::new(""), &[], identity(&sweeps)).unwrap_err();
+        for (sweeps, says) in [(vec!["loss=0%", "loss=1%"], "twice"), (vec!["loss=never"], "not a loss")] {
+            let e = Experiment::new(Path::new(""), identity(&sweeps)).unwrap_err();
             assert!(e.contains(says), "{e}");
         }
         assert!("loss=0%,,1%".parse::<Sweep>().is_err());
         assert!("loss=1%,1%".parse::<Sweep>().is_err());
         let many: Vec<String> = (1..=101).map(|i| i.to_string()).collect();
         let many = [format!("masters={}", many.join(",")), format!("base-port={}", many.join(","))];
-        let e = Experiment::new(Path::new(""), &[], identity(&[&many[0], &many[1]])).unwrap_err();
+        let e = Experiment::new(Path::new(""), identity(&[&many[0], &many[1]])).unwrap_err();
         assert!(e.contains("10000 points"), "{e}");
     }
 

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::experiment::{Experiment, Identity, Place};
+use super::experiment::{Grid, Identity, Place};
 use super::report::rows::TrialRow;
 
 const IDENTITY: &str = "experiment.json";
@@ -114,11 +114,11 @@ pub fn merge(dirs: &[PathBuf]) -> Result<(Identity, Vec<TrialRow>), String> {
 }
 
 /// The trials of the experiment that the rows do not have, `(point, number)`.
-pub fn missing(experiment: &Experiment, rows: &[TrialRow], place: Place) -> Vec<(usize, u64)> {
+pub fn missing(grid: &Grid, rows: &[TrialRow], place: Place) -> Vec<(usize, u64)> {
     let have: BTreeSet<(Option<usize>, u64)> =
-        rows.iter().map(|r| (experiment.find(&r.variant), r.trial)).collect();
-    let trials = experiment.identity.trials;
-    let all = (0..experiment.points.len()).flat_map(|p| (0..trials).map(move |i| (p, i)));
+        rows.iter().map(|r| (grid.find(&r.variant), r.trial)).collect();
+    let trials = grid.identity.trials;
+    let all = (0..grid.points.len()).flat_map(|p| (0..trials).map(move |i| (p, i)));
     all.filter(|&(p, i)| place.has(p as u64 * trials + i) && !have.contains(&(Some(p), i))).collect()
 }
 
@@ -169,13 +169,14 @@ fn differs(dir: &Path, found: &Identity, wanted: &Identity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::experiment::FORMAT;
+    use crate::lab::experiment::{Experiment, FORMAT};
 
     fn experiment(trials: u64) -> Experiment {
         let text = "title = \"idle\"\nend = \"1s\"\n[cluster]\nmasters = 3\nreplicas-per-master = 0\n";
         let identity = Identity {
             format: FORMAT,
             scenario: "idle".into(),
+            title: String::new(),
             text: text.into(),
             settings: Vec::new(),
             sweeps: vec!["cluster-node-timeout=1000,2000".parse().unwrap()],
@@ -183,44 +184,45 @@ mod tests {
             trials,
             precision: None,
         };
-        Experiment::new(Path::new(""), &[], identity).unwrap()
+        Experiment::new(Path::new(""), identity).unwrap()
     }
 
     #[test]
     fn a_killed_run_goes_on_and_parts_make_the_whole() {
         let e = experiment(3);
-        let whole: Vec<TrialRow> = missing(&e, &[], Place::WHOLE).iter().map(|&(p, i)| e.trial(p, i)).collect();
+        let whole: Vec<TrialRow> =
+            missing(&e.grid, &[], Place::WHOLE).iter().map(|&(p, i)| e.trial(p, i)).collect();
         assert_eq!(whole.len(), 6);
         let dir = tempfile::tempdir().unwrap();
         let mut dirs = Vec::new();
         for index in 0..2 {
             let place = Place { index, of: 2 };
             let part = dir.path().join(format!("part{index}"));
-            let (store, rows) = Store::open(&part, &e.identity, place, false).unwrap();
+            let (store, rows) = Store::open(&part, &e.grid.identity, place, false).unwrap();
             assert!(rows.is_empty());
-            let todo = missing(&e, &rows, place);
+            let todo = missing(&e.grid, &rows, place);
             store.add(&e.trial(todo[0].0, todo[0].1)).unwrap();
             drop(store);
             // Killed while it wrote the second row.
             let file = part.join(format!("trials-{index}-of-2.jsonl"));
             let mut f = OpenOptions::new().append(true).open(&file).unwrap();
             f.write_all(b"{\"trial\":1,\"se").unwrap();
-            assert!(Store::open(&part, &e.identity, place, false).unwrap_err().contains("--resume"));
-            let (store, rows) = Store::open(&part, &e.identity, place, true).unwrap();
+            assert!(Store::open(&part, &e.grid.identity, place, false).unwrap_err().contains("--resume"));
+            let (store, rows) = Store::open(&part, &e.grid.identity, place, true).unwrap();
             assert_eq!(rows.len(), 1);
-            for (p, i) in missing(&e, &rows, place) {
+            for (p, i) in missing(&e.grid, &rows, place) {
                 store.add(&e.trial(p, i)).unwrap();
             }
             dirs.push(part);
         }
         let (identity, mut rows) = merge(&dirs).unwrap();
-        e.in_order(&mut rows);
-        assert_eq!((identity, rows.clone()), (e.identity.clone(), whole));
-        assert!(missing(&e, &rows, Place::WHOLE).is_empty());
+        e.grid.in_order(&mut rows);
+        assert_eq!((identity, rows.clone()), (e.grid.identity.clone(), whole));
+        assert!(missing(&e.grid, &rows, Place::WHOLE).is_empty());
         // One part alone is not the whole, and a part of something else is refused.
-        assert_eq!(missing(&e, &merge(&dirs[..1]).unwrap().1, Place::WHOLE).len(), 3);
+        assert_eq!(missing(&e.grid, &merge(&dirs[..1]).unwrap().1, Place::WHOLE).len(), 3);
         let other = experiment(4);
-        let says = Store::open(&dirs[0], &other.identity, Place { index: 0, of: 2 }, true).unwrap_err();
+        let says = Store::open(&dirs[0], &other.grid.identity, Place { index: 0, of: 2 }, true).unwrap_err();
         assert!(says.contains("number of trials differ"), "{says}");
         assert!(merge(&[dir.path().join("nowhere")]).is_err());
     }
@@ -230,6 +232,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert!(Store::open(&file.join("out"), &experiment(1).identity, Place::WHOLE, false).is_err());
+        assert!(Store::open(&file.join("out"), &experiment(1).grid.identity, Place::WHOLE, false).is_err());
     }
 }

@@ -18,7 +18,7 @@ pub mod vary;
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::Dur;
@@ -81,12 +81,33 @@ impl Scenario {
 /// # Errors
 /// All mistakes, each with its place.
 pub fn load(path: &Path) -> Result<Scenario, Box<Diagnostics>> {
+    let source = source(path)?;
+    lower::scenario(&source.name, &source.shown, source.text.into(), &source.dir)
+}
+
+/// The text of a scenario file, not yet read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The path, for messages.
+    pub shown: String,
+    pub text: String,
+    /// Where files that it names are looked for.
+    pub dir: PathBuf,
+}
+
+/// The text of a scenario file.
+///
+/// # Errors
+/// The file cannot be read, or is no text of bounded size.
+pub fn source(path: &Path) -> Result<Source, Box<Diagnostics>> {
     let shown = path.display().to_string();
     let text = read_text(path, MAX_BYTES)
         .map_err(|(message, help)| Box::new(Diagnostics::whole_file(&shown, message, help)))?;
-    let dir = path.parent().unwrap_or(Path::new(""));
+    let dir = path.parent().unwrap_or(Path::new("")).to_path_buf();
     let name = path.file_stem().map_or("scenario".into(), |s| s.to_string_lossy().into_owned());
-    lower::scenario(&name, &shown, text.into(), dir)
+    Ok(Source { name, shown, text, dir })
 }
 
 /// Reads the text of a scenario. `name` is for messages; files that it names are looked for in `dir`.

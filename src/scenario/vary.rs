@@ -151,7 +151,8 @@ rate = 10
 
     #[test]
     fn directives_tables_and_lists_are_set() {
-        let s = varied(&["cluster-node-timeout=3000", "masters=4", "loss=1%", "replicas-per-master=2"]).unwrap();
+        let s =
+            varied(&["cluster-node-timeout=3000", "masters=4", "loss=1%", "replicas-per-master=2"]).unwrap();
         assert_eq!(s.plan.nodes.len(), 12);
         assert!(s.plan.nodes.iter().all(|n| n.conf.cluster_node_timeout == 3000));
         assert_eq!(s.plan.network.loss_ppm, 10_000);

@@ -3,6 +3,9 @@
 //! Must never compute a statistic: it shows what [`compare`](mod@super::compare) and
 //! [`stats`](super::stats) found.
 
+pub mod charts;
+pub mod experiment;
+pub mod html;
 pub mod rows;
 pub mod spark;
 pub mod svg;

@@ -17,17 +17,21 @@ use crate::lab::report::{self, text};
 use crate::lab::samples::Samples;
 use crate::lab::stats::Bootstrap;
 use crate::scenario::{self, Scenario};
-use crate::trace::Level;
+
+mod experiment;
 
 /// Trials per cluster where no recording says how many its clusters had.
 const SERIES: u64 = 15;
 
 /// Many runs of a scenario: distributions, and comparison with a recording of real Redis.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct LabArgs {
+    #[command(subcommand)]
+    merge: Option<Sub>,
     /// A scenario; those in scenarios/oracle repeat recordings.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    file: Option<PathBuf>,
     /// How many trials.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     trials: u64,
@@ -43,9 +47,16 @@ pub struct LabArgs {
     /// How results are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    experiment: experiment::ExperimentArgs,
     /// Worker threads; the results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Sub {
+    Merge(experiment::MergeArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -63,32 +74,51 @@ fn refuse(message: impl std::fmt::Display) -> ExitCode {
 }
 
 pub fn run(args: &LabArgs) -> ExitCode {
-    let scenario = match scenario::load(&args.file) {
+    if let Some(Sub::Merge(merge)) = &args.merge {
+        return experiment::merge(merge);
+    }
+    let Some(file) = &args.file else { return refuse("which scenario?") };
+    if let Some(n) = args.threads {
+        // The global pool can be set once, and this is the only place that does.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global();
+    }
+    let source = match scenario::source(file) {
         Ok(s) => s,
         Err(d) => {
             eprint!("{d}");
             return ExitCode::from(2);
         }
     };
+    // With settings the text may be wrong in itself and right with them, so it is not read first.
+    let plain = scenario::load(file);
+    match plain {
+        Ok(s) if s.oracle.is_some() => compare(args, &s),
+        Err(d) if args.experiment.changes_nothing() => {
+            eprint!("{d}");
+            ExitCode::from(2)
+        }
+        _ if args.compare.is_some() => {
+            refuse("only scenarios with an [oracle] table repeat recordings: see scenarios/oracle")
+        }
+        _ => experiment::run(args, source),
+    }
+}
+
+/// Trials of a recording's deployment, beside the recording if there is one.
+fn compare(args: &LabArgs, scenario: &Scenario) -> ExitCode {
+    if let Some(option) = args.experiment.given() {
+        return refuse(format!("{option} is for ordinary scenarios, not for those that repeat recordings"));
+    }
     let recording = match args.compare.as_deref().map(Recording::read).transpose() {
         Ok(r) => r,
         Err(e) => return refuse(e),
     };
-    if let Some(n) = args.threads {
-        // The global pool can be set once, and this is the only place that does.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global();
-    }
-    let rows = match &scenario.oracle {
-        Some(o) => match oracle_trials(args, &scenario, &o.scenario, recording.as_ref()) {
-            Ok(rows) => rows,
-            Err(message) => return refuse(message),
-        },
-        None if recording.is_some() => {
-            return refuse("only scenarios with an [oracle] table repeat recordings: see scenarios/oracle");
-        }
-        None => script_trials(args, &scenario),
+    let name = scenario.oracle.as_ref().map_or("", |o| &o.scenario);
+    let rows = match oracle_trials(args, scenario, name, recording.as_ref()) {
+        Ok(rows) => rows,
+        Err(message) => return refuse(message),
     };
-    let samples = samples(&rows);
+    let samples = crate::lab::experiment::samples(&rows);
     match write(args, &rows, &samples, recording.as_ref()) {
         Ok(code) => code,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -96,12 +126,8 @@ pub fn run(args: &LabArgs) -> ExitCode {
     }
 }
 
-fn samples(rows: &[TrialRow]) -> Samples {
-    let mut s = Samples::default();
-    for r in rows {
-        s.push(&r.variant, r.metrics.iter().map(|(k, v)| (k.clone(), *v)));
-    }
-    s
+fn glyphs() -> Glyphs {
+    if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode }
 }
 
 fn progress(trials: u64) -> ProgressBar {
@@ -172,33 +198,6 @@ fn oracle_trials(
         .collect())
 }
 
-/// Runs of an ordinary scenario under many seeds: which expectations held, and what writes cost.
-fn script_trials(args: &LabArgs, scenario: &Scenario) -> Vec<TrialRow> {
-    let bar = progress(args.trials);
-    let rows = (0..args.trials)
-        .into_par_iter()
-        .map(|i| {
-            let seed = args.seed.wrapping_add(i);
-            let outcome = scenario.run(seed, Level::Headline);
-            let mut metrics = std::collections::BTreeMap::new();
-            for v in &outcome.verdicts {
-                metrics.insert(format!("held: {}", v.text), Some(f64::from(u8::from(v.ok))));
-            }
-            bar.inc(1);
-            TrialRow {
-                trial: i,
-                seed,
-                variant: scenario.name.clone(),
-                ok: outcome.ok(),
-                digest: outcome.world.trace.digest.to_string(),
-                metrics,
-            }
-        })
-        .collect();
-    bar.finish_and_clear();
-    rows
-}
-
 fn write(
     args: &LabArgs,
     rows: &[TrialRow],
@@ -206,8 +205,7 @@ fn write(
     recording: Option<&Recording>,
 ) -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    let glyphs =
-        if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode };
+    let glyphs = glyphs();
     let summary = rows::summarise(samples, Bootstrap::default());
     let comparison = recording.map(|r| {
         let shown = args.compare.as_ref().map_or(String::new(), |p| p.display().to_string());
