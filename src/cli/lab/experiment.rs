@@ -252,7 +252,7 @@ fn report(
     let bootstrap = Bootstrap { seed: 0, resamples: 2000 };
     let r = Results::new(e, rows, bootstrap);
     if let Some(unknown) = metrics.iter().find(|m| !r.known().contains(&m.as_str())) {
-        let near = crate::params::nearest(unknown, r.known().into_iter());
+        let near = crate::params::nearest(unknown, r.known());
         let help = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
         return Err(format!("no trial has the metric `{unknown}`{help}"));
     }

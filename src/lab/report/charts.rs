@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::experiment::{Results, medians};
+use super::experiment::{Medians, Results, medians};
 use super::text::number;
 use crate::lab::samples::Unit;
 use crate::lab::stats::{quantile, sorted};
@@ -49,9 +49,12 @@ fn style(size: i32, colour: RGBColor, h: HPos) -> TextStyle<'static> {
     TextStyle { font, color: colour.to_backend_color(), pos: Pos::new(h, VPos::Center) }
 }
 
+/// A point and its values in ascending order.
+type Sample = (usize, Vec<f64>);
+
 /// Points with values of the metric, and the range of all.
-fn drawn(r: &Results<'_>, metric: &str) -> Option<(Vec<(usize, Vec<f64>)>, f64, f64)> {
-    let points: Vec<(usize, Vec<f64>)> = (0..r.grid.points.len())
+fn drawn(r: &Results<'_>, metric: &str) -> Option<(Vec<Sample>, f64, f64)> {
+    let points: Vec<Sample> = (0..r.grid.points.len())
         .map(|p| (p, sorted(r.values(p, metric))))
         .filter(|(_, v)| !v.is_empty())
         .take(MOST)
@@ -213,7 +216,7 @@ pub fn phases(r: &Results<'_>) -> Option<String> {
 
 /// The medians of a metric over two sweeps, darker where greater, each with its number.
 pub fn map(r: &Results<'_>, metric: &str) -> Option<String> {
-    let (down, across, cells) = medians(r, metric)?;
+    let Medians { down, across, cells } = medians(r, metric)?;
     let known: Vec<f64> = cells.iter().flatten().copied().collect();
     let (low, high) = (known.iter().copied().reduce(f64::min)?, known.iter().copied().reduce(f64::max)?);
     let [a, b] = &r.grid.identity.sweeps[..] else { return None };

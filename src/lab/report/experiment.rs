@@ -175,23 +175,30 @@ fn difference(r: &Results<'_>, point: usize, metric: &str, bootstrap: Bootstrap)
     format!("{}{} {}", if median > 0.0 { "+" } else { "" }, number(median), around(i))
 }
 
-/// The medians of a metric over two sweeps, the first down and the second across; `None` for other
-/// numbers of sweeps.
-pub fn medians<'r>(
-    r: &'r Results<'_>,
-    metric: &str,
-) -> Option<(&'r [String], &'r [String], Vec<Option<f64>>)> {
+/// The medians of a metric over two sweeps.
+#[derive(Debug)]
+pub struct Medians<'a> {
+    /// Values of the first sweep.
+    pub down: &'a [String],
+    /// Values of the second.
+    pub across: &'a [String],
+    /// Row by row; `None` where the metric never happened.
+    pub cells: Vec<Option<f64>>,
+}
+
+/// The medians of a metric if there are two sweeps.
+pub fn medians<'r>(r: &'r Results<'_>, metric: &str) -> Option<Medians<'r>> {
     let [down, across] = &r.grid.identity.sweeps[..] else { return None };
     let at = |p: usize| {
         let label = &r.grid.points[p].label;
         r.summary.get(label).and_then(|t| t.get(metric)).map(|s| s.median)
     };
     let cells = (0..r.grid.points.len()).map(at).collect();
-    Some((&down.values, &across.values, cells))
+    Some(Medians { down: &down.values, across: &across.values, cells })
 }
 
 fn heat_map(r: &Results<'_>, metric: &str, glyphs: Glyphs) -> Option<String> {
-    let (down, across, cells) = medians(r, metric)?;
+    let Medians { down, across, cells } = medians(r, metric)?;
     let known: Vec<f64> = cells.iter().flatten().copied().collect();
     let (low, high) = (known.iter().copied().reduce(f64::min)?, known.iter().copied().reduce(f64::max)?);
     let shades: &[char] = match glyphs {
