@@ -6,7 +6,9 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // real servers run on real time
 
+mod admin;
 mod lines;
+mod proxy;
 mod real;
 mod shape;
 

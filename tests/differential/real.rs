@@ -76,8 +76,20 @@ impl Servers {
     /// Starts a server per port; those with `true` are cluster nodes.
     pub fn start(nodes: &[(u16, bool)]) -> Servers {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let processes: Vec<Process> = nodes.iter().map(|&(port, c)| spawn(dir.path(), port, c)).collect();
+        let processes = nodes.iter().map(|&(port, c)| spawn(dir.path(), port, c, &[])).collect();
         let conns = nodes.iter().map(|&(port, _)| Conn::open(port)).collect();
+        Servers { conns, processes, dir }
+    }
+
+    /// Cluster nodes that listen on `ports` and say that they listen on `announced`.
+    pub fn start_behind(ports: &[u16], announced: &[u16]) -> Servers {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let node = |(&port, &front): (&u16, &u16)| {
+            let (bus, front) = ((front + 10_000).to_string(), front.to_string());
+            spawn(dir.path(), port, true, &[("cluster-announce-port", &front), ("cluster-port", &bus)])
+        };
+        let processes = ports.iter().zip(announced).map(node).collect();
+        let conns = ports.iter().map(|&port| Conn::open(port)).collect();
         Servers { conns, processes, dir }
     }
 
@@ -111,14 +123,20 @@ impl Servers {
     }
 }
 
-fn spawn(dir: &Path, port: u16, clustered: bool) -> Process {
+fn spawn(dir: &Path, port: u16, clustered: bool, more: &[(&str, &str)]) -> Process {
     let home = dir.join(port.to_string());
     std::fs::create_dir(&home).expect("a folder for the server");
     let mut command = Command::new("redis-server");
+    if !more.is_empty() {
+        // One that CONFIG REWRITE can write to.
+        let file = home.join("redis.conf");
+        std::fs::write(&file, "").expect("a file in the folder of the server");
+        command.arg(file);
+    }
     command.arg("--port").arg(port.to_string()).arg("--dir").arg(&home);
     command.args(["--daemonize", "no", "--logfile", "redis.log"]);
     command.args(["--cluster-enabled", if clustered { "yes" } else { "no" }]);
-    for (name, value) in SETTINGS {
+    for (name, value) in SETTINGS.iter().chain(more) {
         command.arg(format!("--{name}")).arg(value);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

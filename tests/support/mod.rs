@@ -90,7 +90,13 @@ impl Cluster {
 
     /// The same, when the answer may take its time: MIGRATE, WAIT.
     pub fn ask_and_wait(&mut self, n: usize, line: &str) -> Value {
-        let words: Vec<&str> = line.split(' ').collect();
+        let words: Vec<String> = line.split(' ').map(str::to_string).collect();
+        self.ask_and_wait_words(n, &words)
+    }
+
+    pub fn ask_and_wait_words(&mut self, n: usize, words: &[String]) -> Value {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let line = words.join(" ");
         self.free(n);
         let before = self.world.replies.len();
         if let Some(answer) = self.world.ask(HostId(n as u32), &words) {

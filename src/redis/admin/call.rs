@@ -39,7 +39,7 @@ impl Call {
             event => {
                 let addr = t.addr(self.nodes[self.asked]);
                 let text = match event {
-                    Event::Reply(value) => raw(&value),
+                    Event::Reply(value) => String::from_utf8_lossy(&value.to_raw()).into_owned(),
                     _ => "Failed!".into(),
                 };
                 t.say(cx, format!("{addr}: {text}"));
@@ -54,12 +54,6 @@ impl Call {
             None => Flow::Done,
         }
     }
-}
-
-/// redis: redis-cli.c cliFormatReplyRaw @7.0.15
-fn raw(value: &Value) -> String {
-    let end = if value.is_error() { "\n" } else { "" };
-    String::from_utf8_lossy(&value.to_raw()).into_owned() + end
 }
 
 /// redis: redis-cli.c clusterManagerCommandSetTimeout @7.0.15

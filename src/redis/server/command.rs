@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Server;
 use super::commands::{
-    basic, catalog, client, cluster, config, data, dump, info, migrate, replication, transaction, wait,
+    basic, catalog, client, cluster, config, data, dump, function, info, migrate, replication, transaction,
+    wait,
 };
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
@@ -138,6 +139,8 @@ pub const COMMANDS: &[Spec] = &[
     cmd("exec", 1, STALE | LOADING, transaction::exec, "Runs the queued commands."),
     cmd("exists", -2, READONLY | FAST, data::exists, "How many of the keys exist.").keys(1, -1, 1),
     cmd("flushall", -1, WRITE, data::flushall, "Deletes all keys."),
+    cmd("function", -2, 0, super::commands::help, "Functions of the server: there are none.")
+        .subs(function::SUBS),
     cmd("get", 2, READONLY | FAST, data::get, "The string of a key.").keys(1, 1, 1),
     cmd("hello", -1, FAST | STALE | LOADING, client::hello, "Names the server; changes the RESP version."),
     cmd("info", -1, STALE | LOADING, info::run, "State and statistics of the server."),

@@ -1,6 +1,8 @@
 //! The way from a request to its reply: lookup, arity, redirection, refusals, queueing, execution,
 //! propagation.
 
+use std::sync::Arc;
+
 use super::Server;
 use super::command::{Caller, Found, Reply, Spec, clip, find, lookup, prop};
 use super::commands::refuse;
@@ -9,9 +11,9 @@ use crate::params::LocalAction;
 use crate::redis::repl::LinkState;
 use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, Message};
-use crate::resp::Value;
+use crate::resp::{Value, quote};
 use crate::slot::key_slot;
-use crate::trace::ConnId;
+use crate::trace::{ConnId, Fact, Level};
 
 /// How a request came out.
 enum Outcome {
@@ -39,6 +41,10 @@ impl Server {
     /// redis: processCommandAndResetClient, resetClient @7.0.15
     pub(super) fn execute(&mut self, cx: &mut Cx<'_>, conn: ConnId, args: &Command) {
         let Some(name) = args.first() else { return };
+        if let Some(c) = self.clients.get(&conn) {
+            let from = c.peer.ip;
+            cx.note(Level::Packet, || Fact::CommandRead { from, text: in_one_line(args) });
+        }
         let found = find(args);
         let outcome = self.process(cx, conn, found, args);
         let offset = self.repl.offset;
@@ -323,4 +329,15 @@ fn unknown_command(args: &Command) -> Value {
 /// redis: commandCheckArity, addReplyErrorArity @7.0.15
 fn wrong_arity(found: &Found) -> Value {
     Value::error(format!("ERR wrong number of arguments for '{}' command", found.full_name()))
+}
+
+/// The words of a command as MONITOR prints them, without its quotes around every word.
+fn in_one_line(args: &Command) -> Arc<str> {
+    let words: Vec<String> = args.iter().map(|w| quote_if_odd(w)).collect();
+    words.join(" ").into()
+}
+
+fn quote_if_odd(word: &[u8]) -> String {
+    let plain = !word.is_empty() && word.iter().all(|b| b.is_ascii_graphic() && !b"\"'\\".contains(b));
+    if plain { String::from_utf8_lossy(word).into_owned() } else { quote(word) }
 }

@@ -2,6 +2,7 @@
 
 use super::super::Server;
 use super::super::command::{Caller, Reply, clip};
+use super::super::keyspace::dump::digest;
 use super::{NOT_AN_INTEGER, SYNTAX, integer, refuse, shown};
 use crate::base::Dur;
 use crate::redis::repl::stream::Command;
@@ -101,10 +102,13 @@ pub fn shutdown(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
     None
 }
 
-/// DEBUG SLEEP seconds: the whole process stands still.
+/// DEBUG SLEEP seconds: the whole process stands still. DEBUG DIGEST-VALUE key...: whether values are equal.
 ///
 /// redis: debugCommand @7.0.15
-pub fn debug(_: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+pub fn debug(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+    if args[1].eq_ignore_ascii_case(b"digest-value") && args.len() > 2 {
+        return Some(Value::bulks(args[2..].iter().map(|key| digest(s.db.get(key)))));
+    }
     if !args[1].eq_ignore_ascii_case(b"sleep") || args.len() != 3 {
         return refuse(format!(
             "unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod config;
 pub mod data;
 pub mod dump;
+pub mod function;
 pub mod info;
 pub mod migrate;
 pub mod replication;

@@ -48,10 +48,27 @@ pub fn dump(object: &Object) -> Vec<u8> {
         Object::ZSet(z) => put_zset(&mut out, z),
         Object::Hash(h) => put_hash(&mut out, h),
     }
+    seal(out)
+}
+
+/// Adds the version and the checksum to a body.
+pub fn seal(mut out: Vec<u8>) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     let sum = CRC.checksum(&out);
     out.extend_from_slice(&sum.to_le_bytes());
     out
+}
+
+/// 40 hex digits that two values share only if they are equal; zeros stand for no value.
+///
+/// redis: debug.c xorObjectDigest @7.0.15
+/// deviates: another sum than Redis's, which mixes SHA-1 of the parts.
+pub fn digest(object: Option<&Object>) -> String {
+    let Some(object) = object else { return "0".repeat(40) };
+    let mut bytes = dump(object);
+    let first = CRC.checksum(&bytes);
+    bytes.extend_from_slice(b"twice");
+    format!("{first:016x}{:016x}{:08x}", CRC.checksum(&bytes), bytes.len())
 }
 
 /// The body of a payload whose version and checksum are right. redis: verifyDumpPayload @7.0.15
