@@ -9,10 +9,7 @@ use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 
-/// The subcommands.
-///
-/// redis: commands.c FUNCTION_Subcommands @7.0.15
-/// deviates: DELETE, KILL, LOAD and STATS are left out.
+/// The subcommands. DELETE, KILL, LOAD and STATS are left out.
 pub const SUBS: &[Spec] = &[
     sub("dump", 2, 0, dump, "DUMP", "All libraries as one payload for FUNCTION RESTORE."),
     sub("flush", -2, prop::WRITE, flush, "FLUSH [ASYNC|SYNC]", "Deletes all libraries."),
