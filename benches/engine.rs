@@ -32,6 +32,7 @@ fn plan(nodes: u32, node_timeout: u64) -> Arc<Plan> {
             name: format!("n{}", i + 1),
             ip: Ipv4Addr::new(10, 0, (i / 250) as u8, (i % 250 + 1) as u8),
             conf: Arc::new(conf),
+            sentinel: None,
             place: Default::default(),
             start: Start::Random(Dur::secs(1)),
             disk: Default::default(),

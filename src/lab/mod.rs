@@ -15,6 +15,7 @@ pub mod oracle;
 pub mod recording;
 pub mod report;
 pub mod samples;
+pub mod sentinel;
 pub mod stats;
 pub mod store;
 

@@ -160,6 +160,7 @@ impl Setup {
                     name: format!("n{i}"),
                     ip: Ipv4Addr::new(127, 0, 1 + (i / 250) as u8, (i % 250) as u8),
                     conf: Arc::new(conf),
+                    sentinel: None,
                     place: Place::default(),
                     start: Start::At(Dur::ZERO),
                     disk: Default::default(),

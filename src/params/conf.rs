@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::sentinel::{self, LINES, Line, SentinelConf};
 use super::{Config, DIRECTIVES, Directive, Source, directive, nearest};
 use crate::resp::split_words;
 
@@ -20,6 +21,8 @@ pub struct ConfFile {
     pub settings: Vec<Setting>,
     /// What the file asks for and the simulator does not act on, each name once, with its first line.
     pub unmodelled: Vec<Unmodelled>,
+    /// What its `sentinel` lines say, if it was read as a sentinel.conf.
+    pub sentinel: Option<SentinelConf>,
 }
 
 /// One line that sets something.
@@ -84,8 +87,25 @@ pub struct ConfError {
 ///
 /// redis: config.c loadServerConfigFromString @7.0.15
 pub fn parse_conf(file: &str, text: impl AsRef<[u8]>) -> Result<ConfFile, Vec<ConfError>> {
-    let text = text.as_ref();
-    let mut reader = Reader::new(file, text);
+    parse(Reader::new(file, text.as_ref()))
+}
+
+/// Reads the text of a sentinel.conf: directives of redis.conf, and lines that begin with `sentinel`.
+///
+/// redis: sentinel.c initSentinelConfig, loadSentinelConfigFromQueue @7.0.15
+pub fn parse_sentinel_conf(file: &str, text: impl AsRef<[u8]>) -> Result<ConfFile, Vec<ConfError>> {
+    let mut reader = Reader::new(file, text.as_ref());
+    reader.config.port = SENTINEL_PORT;
+    reader.config.protected_mode = false;
+    reader.sentinel = Some(Vec::new());
+    parse(reader)
+}
+
+/// redis: sentinel.c REDIS_SENTINEL_PORT @7.0.15
+pub const SENTINEL_PORT: u16 = 26379;
+
+fn parse(mut reader: Reader<'_>) -> Result<ConfFile, Vec<ConfError>> {
+    let text = reader.text;
     if text.len() > MAX_CONF_BYTES {
         let limit = MAX_CONF_BYTES >> 20;
         reader.fail(Place { line: 1, start: 0, len: 0 }, format!("larger than {limit} MiB"));
@@ -164,12 +184,14 @@ struct Reader<'a> {
     settings: Vec<Setting>,
     unmodelled: Vec<Unmodelled>,
     errors: Vec<ConfError>,
+    /// The `sentinel` lines of a sentinel.conf; none in a redis.conf.
+    sentinel: Option<Vec<Line>>,
 }
 
 impl<'a> Reader<'a> {
     fn new(file: &'a str, text: &'a [u8]) -> Self {
         let (settings, unmodelled, errors) = Default::default();
-        Reader { file, text, config: Config::default(), settings, unmodelled, errors }
+        Reader { file, text, config: Config::default(), settings, unmodelled, errors, sentinel: None }
     }
 
     fn line(&mut self, line: usize, line_start: usize, bytes: &[u8]) {
@@ -216,6 +238,10 @@ impl<'a> Reader<'a> {
             if !known.is_modelled() {
                 self.unmodelled(&name, line, "known to Redis, without effect in the simulator");
             }
+        } else if let (true, false, Some(lines)) = (name == "sentinel", values.is_empty(), &mut self.sentinel)
+        {
+            let places = rest.iter().map(|word| at(word.start, word.start + word.len)).collect();
+            lines.push(Line { words: values.clone(), places, whole: place });
         } else if let Err((place, message, help)) = self.special(&name, &values, line, name_place, place) {
             let nearest = nearest(name.trim_end_matches([':', '=']), names());
             let error = self.fail(place, message);
@@ -293,8 +319,22 @@ impl<'a> Reader<'a> {
             let place = self.settings.iter().rev().find(culprit).map(|setting| setting.place);
             self.fail(place.unwrap_or(Place { line: 1, start: 0, len: 0 }), message);
         }
+        let sentinel = self.sentinel.take().and_then(|lines| match sentinel::read(&lines) {
+            Ok(conf) => Some(conf),
+            Err(mistakes) => {
+                for (place, message, help) in mistakes.into_iter().take(MAX_CONF_ERRORS) {
+                    let word = String::from_utf8_lossy(&self.text[place.start..place.start + place.len]);
+                    let name = nearest(&word, LINES.iter().map(|line| line.0));
+                    let error = self.fail(place, message);
+                    error.nearest = name.filter(|_| help.is_none());
+                    error.help = help;
+                }
+                None
+            }
+        });
         if self.errors.is_empty() {
-            Ok(ConfFile { config: self.config, settings: self.settings, unmodelled: self.unmodelled })
+            let (config, settings, unmodelled) = (self.config, self.settings, self.unmodelled);
+            Ok(ConfFile { config, settings, unmodelled, sentinel })
         } else {
             Err(self.errors)
         }

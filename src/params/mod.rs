@@ -8,10 +8,12 @@ mod field;
 mod kind;
 mod nearest;
 mod reference;
+pub mod sentinel;
 mod table;
 
 pub use conf::{
-    ConfError, ConfFile, MAX_CONF_BYTES, MAX_CONF_ERRORS, Place, Setting, Unmodelled, parse_conf,
+    ConfError, ConfFile, MAX_CONF_BYTES, MAX_CONF_ERRORS, Place, SENTINEL_PORT, Setting, Unmodelled,
+    parse_conf, parse_sentinel_conf,
 };
 pub use field::{
     AppendFsync, DisklessLoad, EndpointType, LocalAction, LogLevel, MaxmemoryPolicy, OutputLimit,
@@ -20,6 +22,7 @@ pub use field::{
 pub use kind::{Form, Kind, Number, Source, TextRule, Unit};
 pub use nearest::nearest;
 pub use reference::reference_markdown;
+pub use sentinel::{MonitorConf, SentinelConf};
 pub use table::{Config, DIRECTIVES, Directive};
 
 use crate::resp::{glob_match, split_args};

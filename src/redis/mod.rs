@@ -12,8 +12,10 @@
 pub mod admin;
 pub mod bus;
 pub mod client;
+pub mod pubsub;
 pub mod registry;
 pub mod repl;
+pub mod sentinel;
 pub mod server;
 
 use std::net::Ipv4Addr;
@@ -160,6 +162,8 @@ pub enum DiskWrite {
     Rdb(Option<Arc<Rdb>>),
     /// CONFIG REWRITE.
     Conf(Arc<crate::params::Config>),
+    /// What a sentinel saves of its state.
+    Sentinel(Arc<crate::params::SentinelConf>),
 }
 
 /// A dump file: data and, if a replication history was held, its identity.
@@ -182,6 +186,8 @@ pub struct Disk {
     pub rdb: Option<Arc<Rdb>>,
     /// What CONFIG REWRITE left; else the configuration of the plan counts.
     pub conf: Option<Arc<crate::params::Config>>,
+    /// What a sentinel saved; else the file of the plan counts.
+    pub sentinel_conf: Option<Arc<crate::params::SentinelConf>>,
 }
 
 /// What a program may use while it handles an input.

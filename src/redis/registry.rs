@@ -209,4 +209,8 @@ impl crate::trace::Names for Registry {
     fn owner(&self, node: NodeId) -> Option<HostId> {
         Registry::owner(self, node)
     }
+    fn called_by(&self, id: &str) -> Option<String> {
+        let node = self.find_node(NodeName::from_hex(id)?)?;
+        Registry::owner(self, node).map(|host| self.host_name(host).to_string())
+    }
 }

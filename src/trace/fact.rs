@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::sentinel::{SentinelEvent, SentinelNote};
 use super::{HostId, NodeId};
 use crate::base::Dur;
 
@@ -562,6 +563,15 @@ pub enum Fact {
         secs: u64,
     },
 
+    /// CONFIG REWRITE: the next start reads the present configuration.
+    ConfigRewritten,
+
+    // ---- sentinels ---------------------------------------------------------------------------
+    /// An event that a sentinel logs and publishes.
+    Sentinel(Box<SentinelEvent>),
+    /// A line of a sentinel's log that is no event.
+    SentinelNote(SentinelNote),
+
     // ---- clients -------------------------------------------------------------------------------
     /// The first write of a client that a node accepts, or the first after others were refused.
     WriteAccepted {
@@ -599,6 +609,8 @@ impl Fact {
     pub fn level(&self) -> Level {
         use Fact::*;
         match self {
+            Sentinel(event) => event.event.level(),
+            SentinelNote(note) => note.level(),
             Formed
             | Started { .. }
             | Ready { .. }

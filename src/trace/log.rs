@@ -17,7 +17,7 @@ use super::{Event, Fact, HostId, LogLevel};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     pub pid: u32,
-    /// `M` master, `S` replica, `C` child, or a server that is starting.
+    /// `M` master, `S` replica, `X` sentinel, `C` child, or a server that is starting.
     pub role: char,
     /// The host's clock, microseconds since the epoch; printed as UTC.
     pub clock: u64,
@@ -62,6 +62,16 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
+/// What `ctime` makes of Unix seconds, without the line end: `Mon Nov 23 09:49:26 2026`, in UTC.
+pub fn ctime(secs: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let day = DAYS[(secs / 86_400 % 7) as usize];
+    let date = Date(secs * 1_000_000).to_string();
+    let (date_part, time) = (&date[..11], &date[12..20]);
+    let (d, month, year) = (&date_part[..2], &date_part[3..6], &date_part[7..]);
+    format!("{day} {month} {:>2} {time} {year}", d.trim_start_matches('0'))
+}
+
 /// How far a starting process is with the lines that Redis prints before it serves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 enum Stage {
@@ -78,6 +88,7 @@ struct Process {
     replica: bool,
     stage: Stage,
     cluster: bool,
+    sentinel: bool,
     children: u32,
     sockets: bool,
 }
@@ -100,6 +111,7 @@ impl Logger {
             Fact::CachedMasterMade | Fact::ConnectingToMaster { .. } => p.replica = true,
             Fact::Promoted { .. } | Fact::SecondaryReplid { .. } => p.replica = false,
             Fact::NodeConfigNew { .. } | Fact::NodeConfigLoaded { .. } => p.cluster = true,
+            Fact::SentinelNote(_) => p.sentinel = true,
             Fact::BgsaveStarted { sockets } => {
                 p.sockets = sockets;
                 p.children += 1;
@@ -107,7 +119,11 @@ impl Logger {
             _ => {}
         }
         let pid = p.pid;
-        let role = if p.replica { 'S' } else { 'M' };
+        let role = match p.replica {
+            _ if p.sentinel => 'X',
+            true => 'S',
+            false => 'M',
+        };
         let mut put = |role: char, level: LogLevel, text: String| {
             out.push(LogLine { pid, role, clock: e.clock, level, text });
         };
@@ -198,6 +214,9 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
+        assert_eq!(ctime(1_795_427_366), "Mon Nov 23 09:49:26 2026");
+        assert_eq!(ctime(951_782_400), "Tue Feb 29 00:00:00 2000");
+        assert_eq!(ctime(0), "Thu Jan  1 00:00:00 1970");
         for (us, text) in [
             (0, "01 Jan 1970 00:00:00.000"),
             (951_782_399_999_999, "28 Feb 2000 23:59:59.999"),

@@ -17,6 +17,10 @@ pub trait Names {
     fn host(&self, host: HostId) -> &str;
     /// The host that goes by the node id.
     fn owner(&self, node: NodeId) -> Option<HostId>;
+    /// The name of the host that goes by this id of 40 hex digits, if one does.
+    fn called_by(&self, _id: &str) -> Option<String> {
+        None
+    }
     /// The name of the node's host, or all of its id.
     fn called(&self, node: NodeId) -> String {
         self.owner(node).map_or_else(|| self.node_hex(node), |h| self.host(h).to_string())
@@ -85,6 +89,9 @@ impl Topic {
     pub fn of(fact: &Fact) -> Topic {
         use Fact::*;
         match fact {
+            Sentinel(e) => e.event.topic(),
+            SentinelNote(note) => note.topic(),
+            ConfigRewritten => Topic::Process,
             Formed
             | Killed
             | Crashed
@@ -242,6 +249,9 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
     let id = |n: &NodeId| names.node_hex(*n);
     let plain = |level, text: &str| Some((level, text.to_string()));
     match fact {
+        Fact::Sentinel(e) => Some((e.event.log_level(), format!("{} {e}", e.event.name()))),
+        Fact::SentinelNote(note) => Some(note.log_line()),
+        Fact::ConfigRewritten => plain(Warning, "CONFIG REWRITE executed with success."),
         // Start and stop.
         Fact::Started { .. } => plain(Warning, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo"),
         Fact::Ready { .. } => plain(Notice, "Ready to accept connections"),
@@ -646,6 +656,9 @@ fn brief(text: &str) -> String {
 pub fn headline(fact: &Fact, names: &impl Names) -> String {
     let nick = |n: &NodeId| names.nick(*n);
     match fact {
+        Fact::Sentinel(e) => e.headline(names),
+        Fact::SentinelNote(note) => note.headline(names),
+        Fact::ConfigRewritten => "writes its configuration file anew".into(),
         Fact::Formed => "the deployment is formed: all nodes agree, every replica is in sync".into(),
         Fact::Started { boot: 1, pid } => format!("starts (pid {pid})"),
         Fact::Started { pid, .. } => format!("starts again (pid {pid})"),

@@ -7,6 +7,8 @@ use super::plan::{ClockSpec, Place};
 use crate::base::{Dur, NodeTime, Rng, SimTime};
 use crate::redis::admin::Admin;
 use crate::redis::client::Client;
+use crate::redis::client::sentinel::SentinelClient;
+use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
 use crate::redis::{Disk, Effect, Input, Timer};
 use crate::trace::{ConnId, FactId};
@@ -17,6 +19,8 @@ pub enum Program {
     Server(Box<Server>),
     Client(Box<Client>),
     Admin(Box<Admin>),
+    Sentinel(Box<Sentinel>),
+    SentinelClient(Box<SentinelClient>),
 }
 
 /// Whether the process runs.
@@ -106,6 +110,12 @@ impl Host {
     pub fn server(&self) -> Option<&Server> {
         match &self.program {
             Some(Program::Server(s)) => Some(s),
+            _ => None,
+        }
+    }
+    pub fn sentinel(&self) -> Option<&Sentinel> {
+        match &self.program {
+            Some(Program::Sentinel(s)) => Some(s),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
 use crate::redis::admin::Admin;
 use crate::redis::client::Client;
 use crate::redis::registry::Registry;
+use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
 use crate::redis::server::command::request;
 use crate::redis::{Addr, ConnIds, Cx, Disk, Effect, Input, Message, Timer};
@@ -249,8 +250,10 @@ impl World {
 
     /// The client sends nothing more; answers under way still count.
     pub fn stop_client(&mut self, host: HostId) {
-        if let Some(Program::Client(c)) = &mut self.hosts[host].program {
-            c.stop();
+        match &mut self.hosts[host].program {
+            Some(Program::Client(c)) => c.stop(),
+            Some(Program::SentinelClient(c)) => c.stop(),
+            _ => {}
         }
     }
 
@@ -431,7 +434,9 @@ impl World {
         for effect in outbox.iter() {
             match effect {
                 Effect::Busy(d) => leave += *d,
-                Effect::Persist(crate::redis::DiskWrite::NodesConf(_)) => {
+                Effect::Persist(
+                    crate::redis::DiskWrite::NodesConf(_) | crate::redis::DiskWrite::Sentinel(_),
+                ) => {
                     leave += self.plan.host.save.draw(&mut self.hosts[host].rng);
                 }
                 _ => {}
@@ -470,6 +475,7 @@ impl World {
                         crate::redis::DiskWrite::NodesConf(image) => disk.nodes_conf = Some(image),
                         crate::redis::DiskWrite::Rdb(rdb) => disk.rdb = rdb,
                         crate::redis::DiskWrite::Conf(conf) => disk.conf = Some(conf),
+                        crate::redis::DiskWrite::Sentinel(conf) => disk.sentinel_conf = Some(conf),
                     }
                 }
                 Effect::Busy(_) => {}
@@ -589,13 +595,19 @@ impl World {
             None => {
                 let spec = &plan.nodes[host.index()];
                 let conf = h.disk.conf.as_ref().unwrap_or(&spec.conf).clone();
-                let server = Server::boot(&mut cx, conf, &h.disk, h.pid);
-                let bus = server.cluster_enabled;
-                h.program = Some(Program::Server(Box::new(server)));
-                let (addr, cport) = (spec.addr(), spec.cport());
-                self.listeners.insert(addr, (host, false));
-                if bus {
-                    self.listeners.insert(Addr { port: cport, ..addr }, (host, true));
+                if let Some(watched) = &spec.sentinel {
+                    let sentinel = Sentinel::boot(&mut cx, conf, watched, &h.disk, h.pid);
+                    h.program = Some(Program::Sentinel(Box::new(sentinel)));
+                    self.listeners.insert(spec.addr(), (host, false));
+                } else {
+                    let server = Server::boot(&mut cx, conf, &h.disk, h.pid);
+                    let bus = server.cluster_enabled;
+                    h.program = Some(Program::Server(Box::new(server)));
+                    let (addr, cport) = (spec.addr(), spec.cport());
+                    self.listeners.insert(addr, (host, false));
+                    if bus {
+                        self.listeners.insert(Addr { port: cport, ..addr }, (host, true));
+                    }
                 }
             }
         }
@@ -676,7 +688,7 @@ impl World {
                 self.queue.push(self.now + step.at, Ev::Step(i as u32));
             }
             for h in self.hosts.ids() {
-                if let Some(Program::Client(_)) = self.hosts[h].program {
+                if let Some(Program::Client(_) | Program::SentinelClient(_)) = self.hosts[h].program {
                     self.input(h, Input::Timer(Timer::Tick(0)), FactId::NONE);
                 }
             }
@@ -992,6 +1004,8 @@ impl Program {
             Program::Server(s) => s.handle(cx, input),
             Program::Client(c) => c.handle(cx, input),
             Program::Admin(a) => a.handle(cx, input),
+            Program::Sentinel(s) => s.handle(cx, input),
+            Program::SentinelClient(c) => c.handle(cx, input),
         }
     }
     fn before_sleep(&mut self, cx: &mut Cx<'_>) {

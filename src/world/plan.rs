@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::net::NetModel;
 use crate::base::{Dur, Quantiles};
-use crate::params::Config;
+use crate::params::{Config, SentinelConf};
 use crate::redis::client::ClientSpec;
 use crate::redis::{Addr, Disk};
 
@@ -35,6 +35,8 @@ pub struct NodeSpec {
     pub name: String,
     pub ip: Ipv4Addr,
     pub conf: Arc<Config>,
+    /// What it watches, if it runs in sentinel mode.
+    pub sentinel: Option<Arc<SentinelConf>>,
     pub place: Place,
     pub start: Start,
     pub disk: Disk,
@@ -102,6 +104,8 @@ pub enum Formation {
     Replicas,
     /// `redis-cli --cluster create` with so many replicas per master, run once all nodes answer.
     RedisCli { replicas: u32 },
+    /// Sentinels find the data nodes and each other.
+    Sentinel,
     /// They start with the nodes.conf of a cluster that was formed before: the first `masters` nodes
     /// share the slots, the others follow them in turn.
     NodesConf { masters: u32 },

@@ -277,6 +277,7 @@ mod tests {
                 name: format!("n{}", i + 1),
                 ip: std::net::Ipv4Addr::LOCALHOST,
                 conf: Arc::new(conf(7000 + i)),
+                sentinel: None,
                 place: Place::default(),
                 start: Start::At(Dur::ZERO),
                 disk: Default::default(),

@@ -424,6 +424,7 @@ fn plan(ports: &[u16]) -> Plan {
             name: format!("n{}", i + 1),
             ip: Ipv4Addr::LOCALHOST,
             conf: Arc::new(conf),
+            sentinel: None,
             place: Place::default(),
             start: Start::At(Dur::ms(10 * i as u64)),
             disk: Disk::default(),

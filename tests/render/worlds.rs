@@ -25,6 +25,7 @@ pub fn cluster(masters: u32, replicas: u32, steps: Vec<(Dur, Action)>) -> Plan {
                 name: format!("n{}", i + 1),
                 ip: Ipv4Addr::new(127, 0, 1, 1 + i as u8),
                 conf: Arc::new(conf),
+                sentinel: None,
                 place: Place::default(),
                 start: Start::Random(Dur::secs(1)),
                 disk: Default::default(),

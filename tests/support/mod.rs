@@ -50,6 +50,7 @@ impl Cluster {
                 name: format!("n{}", i + 1),
                 ip: Ipv4Addr::LOCALHOST,
                 conf: Arc::new(conf),
+                sentinel: None,
                 place: Place::default(),
                 start: start(i),
                 disk: Disk::default(),

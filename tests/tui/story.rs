@@ -30,6 +30,7 @@ fn plan() -> Plan {
         name: format!("n{}", i + 1),
         ip: Ipv4Addr::LOCALHOST,
         conf: Arc::new(conf(7000 + i)),
+        sentinel: None,
         place: Place::default(),
         start: Start::Never,
         disk: Default::default(),

@@ -145,6 +145,9 @@ fn oracle_trials(
     name: &str,
     recording: Option<&Recording>,
 ) -> Result<Vec<TrialRow>, String> {
+    if crate::lab::sentinel::variants(name).is_some() {
+        return sentinel_trials(args, scenario, name, recording);
+    }
     if !SCENARIOS.contains(&name) {
         return Err(format!("there is no way to repeat `{name}` yet; known are {}", SCENARIOS.join(", ")));
     }
@@ -185,17 +188,49 @@ fn oracle_trials(
     }
     bar.finish_and_clear();
     trials.truncate(args.trials as usize);
-    Ok(trials
-        .into_iter()
-        .map(|t| TrialRow {
-            trial: t.number,
-            seed: t.seed,
-            variant: t.variant,
-            ok: true,
-            digest: t.digest,
-            metrics: t.metrics,
+    Ok(trials.into_iter().map(row).collect())
+}
+
+/// Trials of the sentinel recorder's scenarios, each on a deployment of its own.
+fn sentinel_trials(
+    args: &LabArgs,
+    scenario: &Scenario,
+    name: &str,
+    recording: Option<&Recording>,
+) -> Result<Vec<TrialRow>, String> {
+    let mut setup = crate::lab::sentinel::Setup::new(name, scenario.plan.clone());
+    if let Some(r) = recording {
+        if r.scenario != name {
+            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
+        }
+        setup.adopt(r);
+    }
+    let bar = progress(args.trials);
+    let trials: Vec<Option<Trial>> = (0..args.trials)
+        .into_par_iter()
+        .map(|k| {
+            let done = setup.trial(k, args.seed.wrapping_add(k));
+            bar.inc(1);
+            done
         })
-        .collect())
+        .collect();
+    bar.finish_and_clear();
+    let rows: Vec<TrialRow> = trials.into_iter().flatten().map(row).collect();
+    match rows.is_empty() {
+        true => Err("no deployment came up under these parameters".to_string()),
+        false => Ok(rows),
+    }
+}
+
+fn row(t: Trial) -> TrialRow {
+    TrialRow {
+        trial: t.number,
+        seed: t.seed,
+        variant: t.variant,
+        ok: true,
+        digest: t.digest,
+        metrics: t.metrics,
+    }
 }
 
 fn write(

@@ -3,6 +3,8 @@
 //!
 //! Know addresses, keys and replies; never the state of a server.
 
+pub mod sentinel;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

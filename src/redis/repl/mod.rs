@@ -172,6 +172,11 @@ impl Repl {
         self.masterhost.is_some()
     }
 
+    /// Whether the link to the master is up and in sync.
+    pub fn is_connected(&self) -> bool {
+        self.state == LinkState::Connected
+    }
+
     /// What the bus announces. redis: replicationGetSlaveOffset, master_repl_offset @7.0.15
     pub fn announced_offset(&self) -> i64 {
         if !self.is_replica() {

@@ -122,6 +122,7 @@ impl Server {
     pub(super) fn forget_client(&mut self, conn: ConnId) {
         self.unwatch(conn);
         self.clients.remove(&conn);
+        self.pubsub.client_gone(conn);
         self.write_state.remove(&conn);
         self.postponed.retain(|(c, _)| *c != conn);
         self.waiters.retain(|w| w.conn != conn);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Server;
 use super::commands::{
-    basic, catalog, client, cluster, config, data, dump, function, info, migrate, replication, transaction,
-    wait,
+    basic, catalog, client, cluster, config, data, dump, function, info, migrate, pubsub, replication,
+    transaction, wait,
 };
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
@@ -34,9 +34,11 @@ pub mod prop {
     pub const ARBITRARY: u16 = 1024;
     /// Needs memory.
     pub const DENYOOM: u16 = 2048;
+    /// Changes no data, and goes to replicas all the same.
+    pub const MAY_REPLICATE: u16 = 4096;
 
     /// The names in COMMAND INFO.
-    pub const NAMES: [(u16, &str); 11] = [
+    pub const NAMES: [(u16, &str); 12] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -48,6 +50,7 @@ pub mod prop {
         (NO_MULTI, "no_multi"),
         (PROTECTED, "protected"),
         (ARBITRARY, "touches_arbitrary_keys"),
+        (MAY_REPLICATE, "may_replicate"),
     ];
 }
 
@@ -120,6 +123,9 @@ impl Spec {
 
 use prop::*;
 
+/// Allowed on a replica that lost its master, and while data load.
+const ANYTIME: u16 = STALE | LOADING;
+
 /// Every command the simulated server speaks, by name.
 pub const COMMANDS: &[Spec] = &[
     cmd("asking", 1, FAST | CLUSTER, basic::asking, "Lets the next command use a slot that is imported."),
@@ -150,7 +156,10 @@ pub const COMMANDS: &[Spec] = &[
         .movable(),
     cmd("multi", 1, STALE | LOADING | FAST, transaction::multi, "Queues the commands that follow."),
     cmd("ping", -1, FAST, basic::ping, "Answers PONG."),
+    cmd("psubscribe", -2, ANYTIME, pubsub::psubscribe, "Listens to channels by pattern."),
     cmd("psync", -3, ADMIN | NO_MULTI, replication::psync, "A replica asks for the stream."),
+    cmd("publish", 3, ANYTIME | FAST | MAY_REPLICATE, pubsub::publish, "Sends a message to a channel."),
+    cmd("punsubscribe", -1, ANYTIME, pubsub::punsubscribe, "Undoes PSUBSCRIBE."),
     cmd("readonly", 1, FAST | STALE | LOADING | CLUSTER, basic::readonly, "Lets a replica answer reads."),
     cmd("readwrite", 1, FAST | STALE | LOADING | CLUSTER, basic::readwrite, "Undoes READONLY."),
     cmd("replconf", -1, ADMIN | STALE | LOADING, replication::replconf, "A replica speaks of itself."),
@@ -173,7 +182,9 @@ pub const COMMANDS: &[Spec] = &[
     cmd("shutdown", -1, ADMIN | STALE | LOADING | NO_MULTI, basic::shutdown, "Ends the server."),
     cmd("slaveof", 3, ADMIN | STALE, replication::replicaof, "The old name of REPLICAOF."),
     cmd("smembers", 2, READONLY, data::smembers, "The members of a set.").keys(1, 1, 1),
+    cmd("subscribe", -2, ANYTIME, pubsub::subscribe, "Listens to channels."),
     cmd("time", 1, FAST | STALE | LOADING, basic::time, "The clock of the server."),
+    cmd("unsubscribe", -1, ANYTIME, pubsub::unsubscribe, "Undoes SUBSCRIBE."),
     cmd("unwatch", 1, STALE | LOADING | FAST, transaction::unwatch, "Forgets what WATCH named."),
     cmd("wait", 3, 0, wait::wait, "Waits until replicas have the latest write of this client."),
     cmd("watch", -2, STALE | LOADING | FAST, transaction::watch, "EXEC fails if one of the keys changes.")
@@ -236,7 +247,7 @@ impl Spec {
 }
 
 /// At most so many bytes of a word, up to the first NUL.
-pub(super) fn clip(word: &[u8], max: usize) -> String {
+pub(crate) fn clip(word: &[u8], max: usize) -> String {
     let end = word.iter().position(|&b| b == 0).unwrap_or(word.len()).min(max);
     String::from_utf8_lossy(&word[..end]).into_owned()
 }

@@ -137,6 +137,9 @@ impl Server {
         if let Some(refusal) = self.refusal(conn, props) {
             return self.reject(conn, Some(spec), Value::error(refusal));
         }
+        if let Some(refusal) = self.listens_only(conn, &found) {
+            return self.reject(conn, Some(spec), refusal);
+        }
         if props.has(prop::WRITE) && self.is_paused(cx.now.ms()) {
             self.postpone(conn, args);
             return Outcome::Postponed;
@@ -247,10 +250,26 @@ impl Server {
     /// Runs a command of the replication stream.
     pub(super) fn apply_replicated(&mut self, cx: &mut Cx<'_>, args: &Command) {
         let Some(spec) = args.first().and_then(|n| lookup(n)) else { return };
-        if spec.is(prop::WRITE) {
+        if spec.is(prop::WRITE | prop::MAY_REPLICATE) {
             self.call(cx, Caller { conn: ConnId::NONE, master: true }, spec, args);
             self.propagate_pending(true);
         }
+    }
+
+    /// What a client that listens, and speaks the old protocol, is answered to anything else.
+    ///
+    /// redis: processCommand @7.0.15
+    fn listens_only(&self, conn: ConnId, found: &Found) -> Option<Value> {
+        let allowed = ["ping", "subscribe", "psubscribe", "unsubscribe", "punsubscribe"];
+        let client = self.clients.get(&conn)?;
+        let listens = self.pubsub.count(conn) > 0 && client.protocol == crate::resp::Protocol::Resp2;
+        (listens && !allowed.contains(&found.spec.name)).then(|| {
+            Value::error(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context",
+                found.full_name()
+            ))
+        })
     }
 
     /// redis: allowProtectedAction @7.0.15

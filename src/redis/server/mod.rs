@@ -26,6 +26,7 @@ use self::stats::Stats;
 use self::transaction::{Running, Transaction, Watched};
 use super::bus::links::LinkTag;
 use super::bus::{Bus, BusConf, Host, Order};
+use super::pubsub::PubSub;
 use super::repl::replica::{Apply, MASTER_TAG};
 use super::repl::stream::Command;
 use super::repl::{History, LinkState, Repl, ReplicaState, master};
@@ -95,6 +96,7 @@ pub struct Server {
     pub repl: Repl,
     pub db: Arc<Keyspace>,
     pub clients: BTreeMap<ConnId, Client>,
+    pub pubsub: PubSub,
     pub ip: Ipv4Addr,
     pub pid: u32,
     pub run_id: [u8; 20],
@@ -121,7 +123,7 @@ pub struct Server {
     /// The form in which the present command goes to replicas, if not its own.
     rewritten: Option<Command>,
     /// The present command goes to replicas whether it changed something or not.
-    force_propagation: bool,
+    pub(super) force_propagation: bool,
     in_exec: bool,
     /// Who watches which key.
     watchers: BTreeMap<Vec<u8>, Vec<ConnId>>,
@@ -155,6 +157,7 @@ impl Server {
             repl: Repl::new(cx),
             db: Arc::default(),
             clients: BTreeMap::new(),
+            pubsub: PubSub::default(),
             ip: cx.ip,
             pid,
             run_id,
@@ -499,12 +502,19 @@ impl Server {
         } else if tag == MIGRATE_TAG {
             self.target_closed(conn);
         } else {
-            self.forget_client(conn);
-            if let Some(s) = &mut self.shutdown {
-                s.waiting.retain(|&c| c != conn);
-            }
-            self.repl.replica_gone(cx, conn);
+            self.client_closed(cx, conn);
         }
+    }
+
+    /// A client is gone, by its own will or ours.
+    ///
+    /// redis: freeClient @7.0.15
+    pub(super) fn client_closed(&mut self, cx: &mut Cx<'_>, conn: ConnId) {
+        self.forget_client(conn);
+        if let Some(s) = &mut self.shutdown {
+            s.waiting.retain(|&c| c != conn);
+        }
+        self.repl.replica_gone(cx, conn);
     }
 
     // ---- the loop -------------------------------------------------------------------------------

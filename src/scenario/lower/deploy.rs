@@ -155,6 +155,7 @@ impl Lower {
                 name: format!("n{}", i + 1),
                 ip: ips.get(i).copied().unwrap_or(Ipv4Addr::LOCALHOST),
                 conf: Arc::new(conf),
+                sentinel: None,
                 place: Place { host: pick(&c.hosts, i), rack: pick(&c.racks, i), zone: pick(&c.zones, i) },
                 start: match c.start {
                     Some(StartWord::Together) => Start::At(Dur::ZERO),
@@ -287,6 +288,7 @@ impl Lower {
             name: name.get_ref().clone(),
             ip,
             conf: Arc::new(conf),
+            sentinel: None,
             place: Place::default(),
             start: Start::Never,
             disk: Default::default(),

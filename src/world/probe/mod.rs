@@ -11,14 +11,18 @@ use super::World;
 use super::host::{Power, Program};
 use crate::base::Id;
 use crate::base::Rng;
+use crate::redis::Addr;
 use crate::redis::NodesImage;
 use crate::redis::admin::Admin;
 use crate::redis::bus::Bus;
 use crate::redis::bus::nodes_conf::NodeLine;
 use crate::redis::bus::view::flag;
 use crate::redis::client::Client;
+use crate::redis::client::sentinel::SentinelClient;
 use crate::redis::registry::{Endpoint, NodeName};
 use crate::redis::repl::LinkState;
+use crate::redis::sentinel::Sentinel;
+use crate::redis::sentinel::state::flag::{O_DOWN, S_DOWN};
 use crate::redis::server::Server;
 use crate::slot::SlotSet;
 use crate::trace::{HostId, NodeId};
@@ -33,6 +37,9 @@ impl World {
     }
     pub fn server(&self, host: HostId) -> Option<&Server> {
         self.hosts.get(host)?.server().filter(|_| self.hosts[host].is_up())
+    }
+    pub fn sentinel(&self, host: HostId) -> Option<&Sentinel> {
+        self.hosts.get(host)?.sentinel().filter(|_| self.hosts[host].is_up())
     }
     pub fn bus(&self, host: HostId) -> Option<&Bus> {
         self.server(host)?.bus.as_ref()
@@ -58,6 +65,12 @@ impl World {
             _ => None,
         })
     }
+    pub fn sentinel_client(&self, host: HostId) -> Option<&SentinelClient> {
+        match &self.hosts.get(host)?.program {
+            Some(Program::SentinelClient(c)) => Some(c),
+            _ => None,
+        }
+    }
     /// Nodes of the plan (not clients or tools).
     pub fn node_hosts(&self) -> impl Iterator<Item = HostId> + use<> {
         (0..self.plan.nodes.len()).map(HostId::new)
@@ -70,6 +83,11 @@ pub fn is_stable(w: &World) -> bool {
     let counts =
         |h: &HostId| w.plan.nodes[h.index()].start.is_by_itself() || w.hosts[*h].power != Power::Stopped;
     let nodes: Vec<HostId> = w.node_hosts().filter(counts).collect();
+    let (sentinels, nodes): (Vec<HostId>, Vec<HostId>) =
+        nodes.into_iter().partition(|h| w.plan.nodes[h.index()].sentinel.is_some());
+    if !sentinels.is_empty() && !sentinels_agree(w, &sentinels) {
+        return false;
+    }
     let up: Vec<&Server> = nodes.iter().filter_map(|&h| w.server(h)).collect();
     if up.len() < nodes.len() || nodes.iter().any(|&h| w.hosts[h].power != Power::Up) {
         return false;
@@ -110,6 +128,44 @@ pub fn is_stable(w: &World) -> bool {
         }
     }
     true
+}
+
+/// Whether all sentinels run, know each other, hold the same masters with the same number of replicas,
+/// have an INFO of each and see nobody down. What `sentinel_recorder.py` waits for.
+fn sentinels_agree(w: &World, sentinels: &[HostId]) -> bool {
+    let mut first: Option<Vec<(String, Addr, usize)>> = None;
+    for &h in sentinels {
+        let Some(s) = w.sentinel(h) else { return false };
+        let mut view = Vec::new();
+        for &g in &s.order {
+            let group = &s.groups[g];
+            let all = [group.me].into_iter().chain(group.replicas.iter().copied());
+            let known = all.clone().all(|x| s.instances[x].info_refresh != 0);
+            let up = all
+                .chain(group.sentinels.iter().copied())
+                .all(|x| !s.instances[x].is(S_DOWN | O_DOWN) && !s.link(x).disconnected);
+            if !known || !up {
+                return false;
+            }
+            view.push((group.name.to_string(), s.master(g).addr, group.replicas.len()));
+            // Everybody who watches this master knows everybody else who does.
+            let watching = sentinels.iter().filter_map(|&other| w.sentinel(other));
+            let watching = watching.filter(|other| other.group(&group.name).is_some()).count();
+            if group.voters() != watching {
+                return false;
+            }
+        }
+        match &first {
+            None => first = Some(view),
+            Some(f) if *f != view => return false,
+            Some(_) => {}
+        }
+    }
+    // What the masters say of their replicas is what the sentinels hold.
+    w.servers().filter(|(_, s)| !s.repl.is_replica()).all(|(h, s)| {
+        let at = w.plan.nodes[h.index()].addr();
+        first.iter().flatten().all(|(_, addr, n)| *addr != at || *n == s.repl.replicas.len())
+    })
 }
 
 /// Gives every node the nodes.conf of a formed cluster: the first `masters` share the slots as

@@ -21,6 +21,11 @@ pub const SUBS: &[Spec] = &[
         "Return the ID of the current connection."),
     sub("info", 2, ANY, info, "INFO",
         "Return information about the current client connection."),
+    sub("kill", -3, ADMIN | ANY, kill, "KILL <ip:port>|<option> ...",
+        "Kill connections. Options are:\n\
+         * ADDR <ip:port>\n  Kill connections made from the specified address\n\
+         * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)\n  Kill connections by type.\n\
+         * SKIPME (YES|NO)\n  Skip killing current connection (default: yes)."),
     sub("list", -2, ADMIN | ANY, list, "LIST [options ...]",
         "Return information about client connections. Options:\n\
          * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)\n  Return clients of specified type."),
@@ -85,13 +90,10 @@ pub fn list(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply
     let chosen: Vec<(&ConnId, &Client)> = match (option.as_deref(), args.len()) {
         (None, _) => s.clients.iter().collect(),
         (Some(b"type"), 4) => {
-            let replica = match args[3].to_ascii_lowercase().as_slice() {
-                b"normal" => Some(false),
-                b"slave" | b"replica" => Some(true),
-                b"master" | b"pubsub" => None,
-                _ => return refuse(format!("Unknown client type '{}'", shown(&args[3]))),
+            let Some(kind) = type_named(&args[3]) else {
+                return refuse(format!("Unknown client type '{}'", shown(&args[3])));
             };
-            s.clients.iter().filter(|&(&c, _)| Some(is_replica(s, c)) == replica).collect()
+            s.clients.iter().filter(|&(&c, _)| type_of(s, c) == kind).collect()
         }
         (Some(b"id"), 4..) => {
             let Some(ids) = args[3..].iter().map(|w| integer(w)).collect::<Option<Vec<i64>>>() else {
@@ -105,6 +107,89 @@ pub fn list(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply
     Some(Value::text(chosen.into_iter().map(|(&conn, c)| line(s, now, conn, c)).collect::<String>()))
 }
 
+/// What kind of client a connection is.
+///
+/// redis: getClientType @7.0.15
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Normal,
+    Replica,
+    Pubsub,
+    Master,
+}
+
+fn type_of(s: &Server, conn: ConnId) -> Type {
+    match () {
+        () if is_replica(s, conn) => Type::Replica,
+        () if s.pubsub.count(conn) > 0 => Type::Pubsub,
+        () => Type::Normal,
+    }
+}
+
+/// redis: getClientTypeByName @7.0.15
+fn type_named(word: &[u8]) -> Option<Type> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"normal" => Some(Type::Normal),
+        b"slave" | b"replica" => Some(Type::Replica),
+        b"pubsub" => Some(Type::Pubsub),
+        b"master" => Some(Type::Master),
+        _ => None,
+    }
+}
+
+/// CLIENT KILL addr | [ID id] [ADDR addr] [TYPE type] [SKIPME yes|no]
+///
+/// redis: clientCommand @7.0.15
+/// deviates: no USER and no LADDR; the caller itself is never killed.
+pub fn kill(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let (mut id, mut addr, mut kind, mut spare_me) = (None, None, None, true);
+    match args.len() {
+        3 => (addr, spare_me) = (Some(shown(&args[2])), false),
+        _ => {
+            for pair in args[2..].chunks(2) {
+                let [option, value] = pair else { return refuse(SYNTAX) };
+                match option.to_ascii_lowercase().as_slice() {
+                    b"id" => match integer(value).filter(|&n| n > 0) {
+                        Some(n) => id = Some(n as u64),
+                        None => return refuse("client-id should be greater than 0"),
+                    },
+                    b"addr" => addr = Some(shown(value)),
+                    b"type" => match type_named(value) {
+                        Some(t) => kind = Some(t),
+                        None => return refuse(format!("Unknown client type '{}'", shown(value))),
+                    },
+                    b"skipme" => match value.to_ascii_lowercase().as_slice() {
+                        b"yes" => spare_me = true,
+                        b"no" => spare_me = false,
+                        _ => return refuse(SYNTAX),
+                    },
+                    _ => return refuse(SYNTAX),
+                }
+            }
+        }
+    }
+    let chosen = |(conn, c): &(&ConnId, &Client)| {
+        id.is_none_or(|id| c.id == id)
+            && addr.as_ref().is_none_or(|a| *a == c.peer.to_string())
+            && kind.is_none_or(|k| type_of(s, **conn) == k)
+    };
+    let mut gone: Vec<ConnId> = s.clients.iter().filter(chosen).map(|(&conn, _)| conn).collect();
+    if spare_me {
+        gone.retain(|&conn| conn != caller.conn);
+    }
+    let count = gone.len();
+    gone.retain(|&conn| conn != caller.conn);
+    for conn in gone {
+        cx.close(conn);
+        s.client_closed(cx, conn);
+    }
+    match args.len() {
+        3 if count == 0 => refuse("No such client"),
+        3 => Some(Value::ok()),
+        _ => Some(Value::Int(count as i64)),
+    }
+}
+
 fn is_replica(s: &Server, conn: ConnId) -> bool {
     s.repl.replicas.iter().any(|r| r.conn == conn)
 }
@@ -115,7 +200,8 @@ fn is_replica(s: &Server, conn: ConnId) -> bool {
 /// deviates: the link to a master is not listed; buffers are not modelled, so their sizes are zero.
 fn line(s: &Server, now: u64, conn: ConnId, c: &Client) -> String {
     let mut flags = String::new();
-    let marks = [(is_replica(s, conn), 'S'), (c.readonly, 'r'), (c.no_evict, 'e')];
+    let (sub, psub) = s.pubsub.counts(conn);
+    let marks = [(is_replica(s, conn), 'S'), (sub + psub > 0, 'P'), (c.readonly, 'r'), (c.no_evict, 'e')];
     flags.extend(marks.iter().filter(|(on, _)| *on).map(|(_, mark)| mark));
     if flags.is_empty() {
         flags.push('N');
@@ -127,7 +213,7 @@ fn line(s: &Server, now: u64, conn: ConnId, c: &Client) -> String {
     let mut out = format!("id={} addr={} laddr={}:{} fd={}", c.id, c.peer, s.ip, s.conf.port, conn.0);
     let _ = writeln!(
         out,
-        " name={} age={} idle={} flags={flags} db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 \
+        " name={} age={} idle={} flags={flags} db=0 sub={sub} psub={psub} ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir=-1 resp={resp}",
         c.name,
         now.saturating_sub(c.since),

@@ -7,10 +7,11 @@ use super::super::command::{Caller, Reply, Spec, prop::*, sub};
 use super::super::stats::Stats;
 use super::help;
 use crate::base::Dur;
-use crate::params::SetContext;
+use crate::params::{ReplicaOf, SetContext};
 use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, DiskWrite};
 use crate::resp::Value;
+use crate::trace::Fact;
 
 const ANY: u16 = ADMIN | STALE | LOADING;
 
@@ -69,6 +70,11 @@ pub fn resetstat(s: &mut Server, _: &mut Cx<'_>, _: Caller, _: &Command) -> Repl
 /// redis: configRewriteCommand @7.0.15
 /// deviates: every server of the model has a configuration file.
 pub fn rewrite(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
+    let mut conf = (*s.conf).clone();
+    // Whom it follows now, whatever the file said. redis: rewriteConfigReplicaOfOption @7.0.15
+    conf.replicaof = s.repl.masterhost.map(|m| ReplicaOf { host: m.ip.to_string(), port: m.port });
+    s.conf = Arc::new(conf);
     cx.persist(DiskWrite::Conf(s.conf.clone()));
+    cx.emit(Fact::ConfigRewritten);
     Some(Value::ok())
 }

@@ -10,6 +10,7 @@ pub mod dump;
 pub mod function;
 pub mod info;
 pub mod migrate;
+pub mod pubsub;
 pub mod replication;
 pub mod transaction;
 pub mod wait;

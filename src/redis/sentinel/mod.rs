@@ -1,0 +1,333 @@
+//! A redis-server in sentinel mode: watches masters, agrees with others that one is down, elects a
+//! leader and makes a replica the new master.
+//!
+//! One file per concern: [`state`] is what is known, `instances` makes and forgets it, `links` the
+//! connections, `periodic` what is sent every second or so, `info` and `hello` what is learned from it,
+//! `down` whether somebody is down, `vote` and `failover` what is done about it, `conf` what is saved,
+//! `commands` what a sentinel answers.
+//!
+//! Knows nothing but its own configuration and what came in messages. Read first: [`Sentinel::handle`],
+//! then `Sentinel::timer`.
+
+mod clients;
+pub mod commands;
+mod conf;
+mod down;
+mod events;
+mod failover;
+mod hello;
+mod info;
+mod instances;
+mod links;
+mod periodic;
+mod select;
+pub mod state;
+mod vote;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use self::clients::Client;
+use self::state::{Group, GroupId, Instance, InstanceId, Link, LinkId, Ms, Slab, State};
+use super::pubsub::PubSub;
+use super::server::command::request;
+use super::{Cx, Disk, Effect, Input, Message, Timer};
+use crate::base::{Dur, Rng};
+use crate::params::{Config, SentinelConf};
+use crate::trace::sentinel::{Detail, Kind, SentinelNote};
+use crate::trace::{ConnId, Fact};
+
+/// The channel on which sentinels find each other.
+pub const HELLO_CHANNEL: &str = "__sentinel__:hello";
+/// Frequency of the timer, and how much is added at random after each run.
+///
+/// redis: server.h CONFIG_DEFAULT_HZ @7.0.15
+const HZ: u32 = 10;
+/// redis: initServer @7.0.15
+const FIRST_TIMER: Dur = Dur::ms(1);
+/// redis: SENTINEL_MAX_DESYNC @7.0.15
+const MAX_DESYNC: u32 = 1000;
+
+/// Times that SENTINEL DEBUG can change.
+///
+/// redis: sentinel.c sentinel_info_period @7.0.15
+#[derive(Clone, Debug)]
+pub struct Periods {
+    pub info: Ms,
+    pub ping: Ms,
+    pub ask: Ms,
+    pub publish: Ms,
+    pub default_down_after: Ms,
+    pub default_failover_timeout: Ms,
+    pub tilt_trigger: Ms,
+    pub tilt: Ms,
+    pub slave_reconf_timeout: Ms,
+    pub min_link_reconnect: Ms,
+    pub election_timeout: Ms,
+    pub script_max_runtime: Ms,
+    pub script_retry_delay: Ms,
+}
+
+impl Default for Periods {
+    fn default() -> Self {
+        Periods {
+            info: 10_000,
+            ping: 1000,
+            ask: 1000,
+            publish: 2000,
+            default_down_after: 30_000,
+            default_failover_timeout: 180_000,
+            tilt_trigger: 2000,
+            tilt: 30_000,
+            slave_reconf_timeout: 10_000,
+            min_link_reconnect: 15_000,
+            election_timeout: 10_000,
+            script_max_runtime: 60_000,
+            script_retry_delay: 30_000,
+        }
+    }
+}
+
+/// A sentinel process.
+#[derive(Clone, Debug)]
+pub struct Sentinel {
+    pub conf: Arc<Config>,
+    pub myid: Arc<str>,
+    pub current_epoch: u64,
+    /// Monitored masters, in the order in which they became known.
+    pub order: Vec<GroupId>,
+    pub groups: Slab<GroupId, Group>,
+    pub instances: Slab<InstanceId, Instance>,
+    links: Slab<LinkId, Link>,
+    pub tilt: bool,
+    pub tilt_start: Ms,
+    previous_time: Ms,
+    pub periods: Periods,
+    announce_ip: Option<Arc<str>>,
+    announce_port: i64,
+    deny_scripts_reconfig: bool,
+    sentinel_user: Option<Arc<str>>,
+    sentinel_pass: Option<Arc<str>>,
+    resolve_hostnames: bool,
+    announce_hostnames: bool,
+    crash_after_election: bool,
+    crash_after_promotion: bool,
+    clients: BTreeMap<ConnId, Client>,
+    pubsub: PubSub,
+    next_client: u64,
+    /// Frequency drawn at the end of the last run of the timer.
+    pub hz: u32,
+    random: Rng,
+    pub pid: u32,
+    pub run_id: [u8; 20],
+    started_unix: u64,
+    connections: u64,
+    commands: u64,
+    ip: std::net::Ipv4Addr,
+    /// The process has ended by its own hand: nothing more is done.
+    crashed: bool,
+    /// Words of commands that are sent all the time.
+    ping: Arc<[Vec<u8>]>,
+    info: Arc<[Vec<u8>]>,
+}
+
+impl Sentinel {
+    /// The process starts with what its file says.
+    ///
+    /// redis: main, initSentinel, sentinelIsRunning @7.0.15
+    pub fn boot(cx: &mut Cx<'_>, conf: Arc<Config>, given: &SentinelConf, disk: &Disk, pid: u32) -> Sentinel {
+        let given = disk.sentinel_conf.as_deref().unwrap_or(given);
+        let mut ids = cx.stream("run id");
+        let now = cx.now.ms() as Ms;
+        let shared = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let mut s = Sentinel {
+            conf,
+            myid: "".into(),
+            current_epoch: given.current_epoch,
+            order: Vec::new(),
+            groups: Slab::default(),
+            instances: Slab::default(),
+            links: Slab::default(),
+            tilt: false,
+            tilt_start: 0,
+            previous_time: now,
+            periods: Periods::default(),
+            announce_ip: shared(&given.announce_ip),
+            announce_port: given.announce_port,
+            deny_scripts_reconfig: given.deny_scripts_reconfig,
+            sentinel_user: shared(&given.sentinel_user),
+            sentinel_pass: shared(&given.sentinel_pass),
+            resolve_hostnames: given.resolve_hostnames,
+            announce_hostnames: given.announce_hostnames,
+            crash_after_election: false,
+            crash_after_promotion: false,
+            clients: BTreeMap::new(),
+            pubsub: PubSub::default(),
+            next_client: 1,
+            hz: HZ,
+            random: cx.stream("sentinel"),
+            pid,
+            run_id: super::repl::random_replid(&mut ids),
+            started_unix: cx.now.unix(),
+            connections: 0,
+            commands: 0,
+            ip: cx.ip,
+            crashed: false,
+            ping: request(&["PING"]),
+            info: request(&["INFO"]),
+        };
+        s.load(cx, given);
+        let port = s.conf.port;
+        cx.emit(Fact::SentinelNote(SentinelNote::Running { port }));
+        match &given.myid {
+            Some(id) => s.myid = id.as_str().into(),
+            None => {
+                s.myid = super::repl::replid_text(&super::repl::random_replid(&mut ids)).into();
+                s.flush(cx);
+            }
+        }
+        s.claim_id(cx);
+        cx.emit(Fact::SentinelNote(SentinelNote::Id(s.myid.clone())));
+        for g in s.order.clone() {
+            let quorum = Detail::Quorum(s.groups[g].quorum);
+            s.event(cx, Kind::Monitor, Some(s.groups[g].me), quorum);
+        }
+        cx.arm(Timer::Cron, FIRST_TIMER);
+        s
+    }
+
+    /// Lets people call this sentinel by its host's name.
+    fn claim_id(&self, cx: &mut Cx<'_>) {
+        if let Some(name) = super::registry::NodeName::from_hex(&self.myid) {
+            let node = cx.names.node(name);
+            cx.names.set_owner(node, cx.host);
+        }
+    }
+
+    pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        if self.crashed {
+            return;
+        }
+        match input {
+            Input::Timer(Timer::Cron) => self.timer(cx),
+            Input::Timer(_) | Input::Boot(_) | Input::Connected { .. } => {}
+            Input::Accepted { conn, peer, .. } => self.accepted(cx, conn, peer),
+            Input::Message { conn, tag, message } => match (links::unpack(tag), message) {
+                (Some((link, pubsub)), Message::Reply(value)) => self.heard(cx, link, pubsub, conn, &value),
+                (None, Message::Request(words)) => self.request(cx, conn, &words),
+                _ => {}
+            },
+            Input::ConnectFailed { conn, tag, .. } | Input::Closed { conn, tag } => {
+                match links::unpack(tag) {
+                    Some((link, _)) => self.link_lost(cx, link, conn),
+                    None => self.client_gone(conn),
+                }
+            }
+            Input::Terminate => self.shutdown(cx),
+        }
+    }
+
+    /// SIGTERM or SHUTDOWN. redis: sentinel.c, server.c prepareForShutdown @7.0.15
+    fn shutdown(&mut self, cx: &mut Cx<'_>) {
+        cx.emit(Fact::ShutdownRequested);
+        cx.emit(Fact::ByeBye);
+        self.crashed = true;
+        cx.out.push(Effect::Exit(0));
+    }
+
+    /// Ends the process, as SENTINEL SIMULATE-FAILURE asked for. redis: sentinelSimFailureCrash @7.0.15
+    fn crash(&mut self, cx: &mut Cx<'_>) {
+        cx.emit(Fact::SentinelNote(SentinelNote::Crash));
+        self.crashed = true;
+        cx.out.push(Effect::Exit(99));
+    }
+
+    // ---- the timer ------------------------------------------------------------------------------
+
+    /// redis: serverCron, sentinelTimer, sentinelHandleDictOfRedisInstances @7.0.15
+    fn timer(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.ms() as Ms;
+        self.check_tilt(cx, now);
+        // Only the last master of a run that is ready changes its address; others wait for the next.
+        let mut switch = None;
+        for i in 0..self.order.len() {
+            let g = self.order[i];
+            self.handle_instance(cx, self.groups[g].me, now);
+            for j in 0..self.groups[g].replicas.len() {
+                self.handle_instance(cx, self.groups[g].replicas[j], now);
+            }
+            for j in 0..self.groups[g].sentinels.len() {
+                self.handle_instance(cx, self.groups[g].sentinels[j], now);
+            }
+            if self.crashed {
+                return;
+            }
+            if self.groups[g].state == State::UpdateConfig {
+                switch = Some(g);
+            }
+        }
+        if let Some(g) = switch {
+            self.switch_to_promoted(cx, g);
+        }
+        self.hz = HZ + self.random.below(HZ);
+        cx.arm(Timer::Cron, Dur::ms(u64::from(1000 / self.hz)));
+    }
+
+    /// Too much time, or less than none, since the last run: the clock is odd, or the process stood
+    /// still, and nothing that is measured now means anything.
+    ///
+    /// redis: sentinelCheckTiltCondition @7.0.15
+    fn check_tilt(&mut self, cx: &mut Cx<'_>, now: Ms) {
+        let delta = now - self.previous_time;
+        if delta < 0 || delta > self.periods.tilt_trigger {
+            self.tilt = true;
+            self.tilt_start = now;
+            self.event(cx, Kind::Tilt, None, Detail::Words("#tilt mode entered".into()));
+        }
+        self.previous_time = now;
+    }
+
+    /// redis: sentinelHandleRedisInstance @7.0.15
+    fn handle_instance(&mut self, cx: &mut Cx<'_>, x: InstanceId, now: Ms) {
+        self.reconnect(cx, x, now);
+        self.send_periodic(cx, x, now);
+        if self.tilt {
+            if now - self.tilt_start < self.periods.tilt {
+                return;
+            }
+            self.tilt = false;
+            self.event(cx, Kind::TiltOver, None, Detail::Words("#tilt mode exited".into()));
+        }
+        self.check_subjectively_down(cx, x, now);
+        if self.instances[x].is_master() {
+            let g = self.instances[x].group;
+            self.check_objectively_down(cx, g, now);
+            if self.start_failover_if_needed(cx, g, now) {
+                self.ask_others(cx, g, now, true);
+            }
+            self.failover_step(cx, g, now);
+            self.ask_others(cx, g, now, false);
+        }
+    }
+
+    // ---- what others read -----------------------------------------------------------------------
+
+    /// The monitored master of this name.
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        self.order.iter().copied().find(|&g| &*self.groups[g].name == name)
+    }
+    pub fn link(&self, x: InstanceId) -> &Link {
+        &self.links[self.instances[x].link]
+    }
+    fn link_mut(&mut self, x: InstanceId) -> &mut Link {
+        let link = self.instances[x].link;
+        &mut self.links[link]
+    }
+    fn group_of(&self, x: InstanceId) -> &Group {
+        &self.groups[self.instances[x].group]
+    }
+    /// The monitored master itself.
+    pub fn master(&self, g: GroupId) -> &Instance {
+        &self.instances[self.groups[g].me]
+    }
+}
