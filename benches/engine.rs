@@ -71,7 +71,13 @@ fn resident() -> u64 {
     text.split(' ').nth(1).and_then(|p| p.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
-fn table() {
+/// `--nodes 6,100` limits the table to these sizes, and the run to the table: for a profiler.
+fn sizes() -> Option<Vec<u32>> {
+    let mut args = std::env::args().skip_while(|a| a != "--nodes").skip(1);
+    Some(args.next()?.split(',').filter_map(|n| n.parse().ok()).collect())
+}
+
+fn table(only: Option<&[u32]>) {
     println!(
         "{:>6} {:>8} {:>14} {:>12} {:>11} {:>11} {:>12} {:>10}",
         "nodes", "timeout", "sim s per s", "floor", "events/s", "Mevents/s", "msgs/s/node", "B per pair"
@@ -84,6 +90,9 @@ fn table() {
         (200, 15000, 0.0),
         (1000, 15000, 35.0),
     ] {
+        if only.is_some_and(|sizes| !sizes.contains(&nodes)) {
+            continue;
+        }
         let before = resident();
         let mut w = formed(nodes, nt);
         let pairs = f64::from(nodes) * f64::from(nodes);
@@ -93,7 +102,8 @@ fn table() {
         let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
         let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
         let began = Instant::now();
-        while spent < Duration::from_millis(1500) {
+        let limit = std::env::var("ENGINE_SECONDS").ok().and_then(|s| s.parse().ok());
+        while limit.map_or(spent < Duration::from_millis(1500), |limit: u64| done < limit) {
             let t = cpu_time(began);
             w.run_for(step);
             spent += cpu_time(began) - t;
@@ -149,7 +159,11 @@ fn main() {
         w.run_for(Dur::secs(60));
         return;
     }
-    table();
+    let sizes = sizes();
+    table(sizes.as_deref());
+    if sizes.is_some() {
+        return;
+    }
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
