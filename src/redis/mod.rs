@@ -25,7 +25,7 @@ use crate::base::SimTime;
 use crate::base::{Dur, NodeTime, Rng};
 use crate::resp::Value;
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
-use bus::packet::Packet;
+use bus::packet::{Packet, Spare};
 use registry::Registry;
 
 pub use bus::nodes_conf::NodesImage;
@@ -207,6 +207,7 @@ pub struct Cx<'a> {
     pub out: &'a mut Vec<Effect>,
     /// Free connection ids, last first, then the next never used.
     pub conns: &'a mut ConnIds,
+    pub packets: &'a mut Spare,
     pub(crate) at: SimTime,
 }
 

@@ -46,6 +46,22 @@ pub struct TimerSlot {
     pub wake: Dur,
 }
 
+impl TimerSlot {
+    /// Sets it; returns what its event must carry to count.
+    pub fn arm(&mut self, at: SimTime, wake: Dur) -> u32 {
+        self.at = at;
+        self.armed = true;
+        self.wake = wake;
+        self.generation += 1;
+        self.generation
+    }
+    /// It no longer goes off, whatever is in the queue.
+    pub fn disarm(&mut self) {
+        self.armed = false;
+        self.generation += 1;
+    }
+}
+
 /// A host's wall clock: true time with an offset and a drift since some moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -138,20 +154,22 @@ impl Host {
         self.power == Power::Up
     }
 
+    /// The place of a timer in `timers`.
+    pub fn timer_index(&mut self, timer: Timer) -> usize {
+        self.timers.iter().position(|t| t.timer == timer).unwrap_or_else(|| {
+            self.timers.push(TimerSlot {
+                timer,
+                at: SimTime::MAX,
+                generation: 0,
+                armed: false,
+                wake: Dur::ZERO,
+            });
+            self.timers.len() - 1
+        })
+    }
+
     pub fn timer_mut(&mut self, timer: Timer) -> &mut TimerSlot {
-        let i = match self.timers.iter().position(|t| t.timer == timer) {
-            Some(i) => i,
-            None => {
-                self.timers.push(TimerSlot {
-                    timer,
-                    at: SimTime::MAX,
-                    generation: 0,
-                    armed: false,
-                    wake: Dur::ZERO,
-                });
-                self.timers.len() - 1
-            }
-        };
+        let i = self.timer_index(timer);
         &mut self.timers[i]
     }
 }

@@ -1,22 +1,13 @@
 //! The kernel's part: connections opened, messages sent and delivered, closes, retransmissions.
 
 use super::host::Power;
-use super::net::{CLIENT, ConnState, InFlight, Network, SERVER};
+use super::net::{Attempt, CLIENT, ConnState, InFlight, Network, SERVER};
 use super::{Ev, World};
 use crate::base::{Dur, SimTime};
 use crate::redis::{Addr, Input, Message};
 use crate::trace::{ConnId, FactId, HostId};
 
 impl World {
-    fn latency(&mut self, id: ConnId, side: usize, bytes: u32) -> Dur {
-        let [a, b] = self.net.conn(id).hosts;
-        let zones = match (self.hosts.get(a), self.hosts.get(b)) {
-            (Some(a), Some(b)) => a.place.zone != b.place.zone,
-            _ => false,
-        };
-        self.net.latency(id, side, bytes, zones)
-    }
-
     // ---- opening --------------------------------------------------------------------------------
 
     pub(super) fn connect(&mut self, host: HostId, id: ConnId, addr: Addr, tag: u32, at: SimTime) {
@@ -24,12 +15,14 @@ impl World {
         // Whose machine the address is, even if nothing listens there now.
         let target = found.map(|(h, _)| h).or_else(|| self.machine_of(addr));
         let bus = found.map_or(addr.port >= 10000, |(_, bus)| bus);
-        self.net.open(id, host, target.unwrap_or(host), bus, tag, at);
+        let server = target.unwrap_or(host);
+        let zones_differ = self.hosts[host].place.zone != self.hosts[server].place.zone;
+        self.net.open(id, Attempt { client: host, server, bus, zones_differ, tag, at });
         if target.is_some() {
             self.send_syn(id, at);
         } else if self.hosts.iter().any(|h| h.ip == addr.ip && h.power != Power::Off) {
             // A machine that is there, and a port that none of its programs ever has.
-            let (generation, rtt) = (self.net.conn(id).generation, self.latency(id, CLIENT, 60));
+            let (generation, rtt) = (self.net.conn(id).generation, self.net.latency(id, CLIENT, 60));
             self.queue.push(at + rtt, Ev::Refused { conn: id, generation });
         }
         // At an address of nobody the SYN is never answered.
@@ -37,31 +30,26 @@ impl World {
 
     /// The host whose process would listen at this address.
     fn machine_of(&self, addr: Addr) -> Option<HostId> {
-        let plan = &self.plan;
-        let i = plan
-            .nodes
-            .iter()
-            .position(|n| n.ip == addr.ip && (n.conf.port == addr.port || n.cport() == addr.port))?;
-        Some(HostId(i as u32))
+        self.machines.get(&addr).copied()
     }
 
     fn send_syn(&mut self, id: ConnId, at: SimTime) {
         let c = self.net.conn(id);
-        let ([from, to], generation, tries) = (c.hosts, c.generation, c.syn_tries);
+        let ([from, to], generation, tries) = (c.hosts, c.generation, c.syn_tries());
         let off = self.hosts[to].power == Power::Off;
         if off || self.net.is_cut(from, to) {
             let wait = Dur(Network::rto(true).0 << tries.min(6));
             self.queue.push(at + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
             return;
         }
-        let d = self.latency(id, CLIENT, 60);
+        let d = self.net.latency(id, CLIENT, 60);
         self.queue.push(at + d, Ev::Syn { conn: id, generation });
     }
 
     pub(super) fn syn(&mut self, id: ConnId, generation: u16) {
         let Some(c) = self.net.current(id, generation) else { return };
-        let ([from, to], bus) = (c.hosts, c.bus);
-        let back = self.latency(id, SERVER, 60);
+        let ([from, to], bus) = (c.hosts, c.is_bus());
+        let back = self.net.latency(id, SERVER, 60);
         if self.net.is_cut(to, from) {
             // The answer is lost: the client tries again.
             let wait = Network::rto(true);
@@ -73,7 +61,7 @@ impl World {
             self.queue.push(self.now + back, Ev::Refused { conn: id, generation });
             return;
         }
-        self.net.conn_mut(id).open[SERVER] = true;
+        self.net.conn_mut(id).set_open(SERVER, true);
         self.queue.push(self.now + back, Ev::SynAck { conn: id, generation });
         let peer = Addr { ip: self.hosts[from].ip, port: 40000 + (id.0 % 20000) as u16 };
         self.input(to, Input::Accepted { conn: id, bus, peer }, FactId::NONE);
@@ -81,15 +69,15 @@ impl World {
 
     pub(super) fn syn_ack(&mut self, id: ConnId, generation: u16) {
         let Some(c) = self.net.current(id, generation) else { return };
-        if c.state != ConnState::Connecting || !c.open[CLIENT] {
+        if c.state() != ConnState::Connecting || !c.open(CLIENT) {
             return;
         }
         let (host, tag) = (c.hosts[CLIENT], c.tags[CLIENT]);
-        self.net.conn_mut(id).state = ConnState::Established;
+        self.net.conn_mut(id).establish();
         self.input(host, Input::Connected { conn: id, tag }, FactId::NONE);
         // What was queued while the connection opened goes first: sends of this turn queue behind it.
         if self.net.current(id, generation).is_some()
-            && let Some(w) = self.net.waiting.remove(&(id, CLIENT))
+            && let Some(w) = self.net.take_waiting(id, CLIENT)
         {
             for flight in w.messages {
                 self.transmit(id, CLIENT, flight, self.now);
@@ -102,7 +90,7 @@ impl World {
 
     pub(super) fn refused(&mut self, id: ConnId, generation: u16, error: &'static str) {
         let Some(c) = self.net.current(id, generation) else { return };
-        let (host, tag, open) = (c.hosts[CLIENT], c.tags[CLIENT], c.open[CLIENT]);
+        let (host, tag, open) = (c.hosts[CLIENT], c.tags[CLIENT], c.open(CLIENT));
         self.release(id);
         if open {
             self.input(host, Input::ConnectFailed { conn: id, tag, error }, FactId::NONE);
@@ -111,7 +99,7 @@ impl World {
 
     /// The id may be used again. The other end's events for it are void from now on.
     pub(super) fn release(&mut self, id: ConnId) {
-        if self.net.conn(id).state != ConnState::Free {
+        if self.net.conn(id).state() != ConnState::Free {
             self.net.free(id);
             self.conn_ids.free.push(id);
         }
@@ -120,34 +108,35 @@ impl World {
     // ---- sending --------------------------------------------------------------------------------
 
     pub(super) fn send(&mut self, host: HostId, id: ConnId, flight: InFlight, at: SimTime) {
-        let side = self.side_of(id, host);
-        if self.net.conn(id).bus {
-            let bytes = u64::from(flight.message.wire_len());
-            self.net.bus_bytes[host.0 as usize] += bytes;
-            self.net.bus_messages[host.0 as usize] += 1;
-        }
-        let peer = self.net.conn(id).hosts[1 - side];
-        if peer == HostId(u32::MAX) {
+        let c = self.net.conn(id);
+        let side = c.side_of(host);
+        if c.hosts[1 - side] == HostId(u32::MAX) {
             if let Message::Reply(v) = flight.message {
                 let cause = self.root(flight.cause);
                 self.operator_reply(host, cause, v);
             }
             return;
         }
-        let c = self.net.conn(id);
-        if c.state == ConnState::Connecting || self.net.waiting.contains_key(&(id, side)) {
-            self.net.waiting.entry((id, side)).or_default().messages.push(flight);
+        let (bus, connecting, waiting) = (c.is_bus(), c.state() == ConnState::Connecting, c.waiting(side));
+        let bytes = flight.message.wire_len();
+        if bus {
+            self.net.bus_bytes[host.0 as usize] += u64::from(bytes);
+            self.net.bus_messages[host.0 as usize] += 1;
+        }
+        if connecting || waiting {
+            self.net.waiting_mut(id, side).messages.push(flight);
             return;
         }
         if self.net.holds(id, side, at) {
-            let (generation, when) = (c.generation, c.dirs[side].acked_at);
-            self.net.waiting.entry((id, side)).or_default().messages.push(flight);
+            let c = self.net.conn(id);
+            let (generation, when) = (c.generation, c.acked_at());
+            self.net.waiting_mut(id, side).messages.push(flight);
             if when != SimTime::MAX {
                 self.queue.push(when, Ev::Flush { conn: id, generation });
             }
             return;
         }
-        self.transmit(id, side, flight, at);
+        self.transmit_bytes(id, side, flight, bytes, at);
     }
 
     /// The command fact at the root of a chain of causes, if it is one.
@@ -160,22 +149,25 @@ impl World {
             .unwrap_or(FactId::NONE)
     }
 
-    /// Puts a message on the wire.
     fn transmit(&mut self, id: ConnId, side: usize, flight: InFlight, at: SimTime) {
+        let bytes = flight.message.wire_len();
+        self.transmit_bytes(id, side, flight, bytes, at);
+    }
+
+    /// Puts a message of this length on the wire.
+    fn transmit_bytes(&mut self, id: ConnId, side: usize, flight: InFlight, bytes: u32, at: SimTime) {
         let c = self.net.conn(id);
         let (from, to, generation) = (c.hosts[side], c.hosts[1 - side], c.generation);
         let off = self.hosts.get(to).is_some_and(|h| h.power == Power::Off);
-        if off || self.net.is_cut(from, to) || c.dirs[side].stuck {
+        if off || self.net.is_cut(from, to) || c.stuck(side) {
             self.stick(id, side, Some(flight), at);
             return;
         }
-        let d = self.latency(id, side, flight.message.wire_len());
-        let arrival = (at + d).max(self.net.conn(id).dirs[side].last_arrival);
-        let dir = &mut self.net.conn_mut(id).dirs[side];
-        dir.last_arrival = arrival;
-        dir.acked_at = SimTime::MAX;
+        let d = self.net.latency(id, side, bytes);
+        let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
+        self.net.sent(id, side, arrival);
         if side == SERVER {
-            self.net.piggyback(id, side, at, arrival);
+            self.net.piggyback(id, at, arrival);
             self.flush_when_acked(id);
         }
         let flight = self.net.put(flight);
@@ -185,19 +177,19 @@ impl World {
     /// If data waits for an acknowledgement whose time is now known, sends it then.
     fn flush_when_acked(&mut self, id: ConnId) {
         let c = self.net.conn(id);
-        let (when, generation) = (c.dirs[CLIENT].acked_at, c.generation);
-        if when != SimTime::MAX && self.net.waiting.contains_key(&(id, CLIENT)) && !c.dirs[CLIENT].stuck {
+        let (when, generation) = (c.acked_at(), c.generation);
+        if c.waiting(CLIENT) && when != SimTime::MAX && !c.stuck(CLIENT) {
             self.queue.push(when.max(self.now), Ev::Flush { conn: id, generation });
         }
     }
 
     pub(super) fn flush(&mut self, id: ConnId, generation: u16) {
         let Some(c) = self.net.current(id, generation) else { return };
-        if c.state != ConnState::Established || c.dirs[CLIENT].stuck || c.dirs[CLIENT].acked_at > self.now {
+        if c.state() != ConnState::Established || c.stuck(CLIENT) || c.acked_at() > self.now {
             return;
         }
         // All that waited fits one segment: nothing holds the rest back.
-        let Some(w) = self.net.waiting.remove(&(id, CLIENT)) else { return };
+        let Some(w) = self.net.take_waiting(id, CLIENT) else { return };
         for flight in w.messages {
             self.transmit(id, CLIENT, flight, self.now);
         }
@@ -210,7 +202,7 @@ impl World {
         let side = usize::from(side);
         let Some(flight) = self.net.take(flight) else { return };
         let Some(c) = self.net.current(id, generation) else { return };
-        let (from, to, tag, open) = (c.hosts[side], c.hosts[1 - side], c.tags[1 - side], c.open[1 - side]);
+        let (from, to, tag, open) = (c.hosts[side], c.hosts[1 - side], c.tags[1 - side], c.open(1 - side));
         if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
             // Lost on the way: the sender's kernel will send it again.
             self.stick(id, side, Some(flight), self.now);
@@ -226,11 +218,7 @@ impl World {
             return;
         }
         if !reading && side == CLIENT {
-            // Nobody reads: the kernel acknowledges on its own when the delay is over.
-            let d = &mut self.net.conn_mut(id).dirs[side];
-            if d.acked_at == SimTime::MAX {
-                d.acked_at = d.delayed_ack_at;
-            }
+            self.net.not_read(id);
         }
         self.flush_when_acked(id);
     }
@@ -238,22 +226,22 @@ impl World {
     // ---- closing --------------------------------------------------------------------------------
 
     pub(super) fn close(&mut self, host: HostId, id: ConnId, at: SimTime) {
-        let side = self.side_of(id, host);
         let c = self.net.conn(id);
-        if c.state == ConnState::Free || !c.open[side] {
+        let side = c.side_of(host);
+        if c.state() == ConnState::Free || !c.open(side) {
             return;
         }
         self.close_side(id, side, at);
     }
 
     pub(super) fn close_side(&mut self, id: ConnId, side: usize, at: SimTime) {
-        self.net.conn_mut(id).open[side] = false;
+        self.net.conn_mut(id).set_open(side, false);
         let c = self.net.conn(id);
-        if c.state == ConnState::Connecting && side == CLIENT && !c.open[SERVER] {
+        if c.state() == ConnState::Connecting && side == CLIENT && !c.open(SERVER) {
             self.release(id);
             return;
         }
-        if let Some(w) = self.net.waiting.get_mut(&(id, side)) {
+        if let Some(w) = self.net.find_waiting(id, side) {
             w.fin = true;
             return;
         }
@@ -269,20 +257,20 @@ impl World {
         }
         if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
             self.stick(id, side, None, at);
-            if let Some(w) = self.net.waiting.get_mut(&(id, side)) {
+            if let Some(w) = self.net.find_waiting(id, side) {
                 w.fin = true;
             }
             return;
         }
-        let d = self.latency(id, side, 60);
-        let arrival = (at + d).max(self.net.conn(id).dirs[side].last_arrival);
+        let d = self.net.latency(id, side, 60);
+        let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
         self.queue.push(arrival, Ev::Fin { conn: id, generation, side: side as u8 });
     }
 
     pub(super) fn fin(&mut self, id: ConnId, generation: u16, side: u8) {
         let side = usize::from(side);
         let Some(c) = self.net.current(id, generation) else { return };
-        let (to, tag, open) = (c.hosts[1 - side], c.tags[1 - side], c.open[1 - side]);
+        let (to, tag, open) = (c.hosts[1 - side], c.tags[1 - side], c.open(1 - side));
         if open {
             let fault = self.hosts[self.net.conn(id).hosts[side]].fault;
             self.input(to, Input::Closed { conn: id, tag }, fault);
@@ -298,10 +286,10 @@ impl World {
 
     /// The message waits for a retransmission.
     fn stick(&mut self, id: ConnId, side: usize, flight: Option<InFlight>, at: SimTime) {
-        let generation = self.net.conn(id).generation;
-        let first = !self.net.conn(id).dirs[side].stuck;
-        self.net.conn_mut(id).dirs[side].stuck = true;
-        let w = self.net.waiting.entry((id, side)).or_default();
+        let c = self.net.conn_mut(id);
+        let (generation, first) = (c.generation, !c.stuck(side));
+        c.set_stuck(side, true);
+        let w = self.net.waiting_mut(id, side);
         w.messages.extend(flight);
         if first {
             w.rto = Network::rto(false);
@@ -313,9 +301,8 @@ impl World {
         let side = usize::from(side);
         let Some(c) = self.net.current(id, generation) else { return };
         let (from, to) = (c.hosts[side], c.hosts[1 - side]);
-        if c.state == ConnState::Connecting && side == CLIENT {
-            let tries = c.syn_tries + 1;
-            self.net.conn_mut(id).syn_tries = tries;
+        if c.state() == ConnState::Connecting && side == CLIENT {
+            let tries = self.net.conn_mut(id).try_syn_again();
             if Network::gives_up(tries) {
                 self.refused(id, generation, "Connection timed out");
             } else {
@@ -324,17 +311,17 @@ impl World {
             return;
         }
         if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
-            let Some(w) = self.net.waiting.get_mut(&(id, side)) else { return };
+            let Some(w) = self.net.find_waiting(id, side) else { return };
             w.rto = Network::next_rto(w.rto);
             let at = self.now + w.rto;
             self.queue.push(at, Ev::Retry { conn: id, generation, side: side as u8 });
             return;
         }
-        self.net.conn_mut(id).dirs[side].stuck = false;
-        let Some(w) = self.net.waiting.remove(&(id, side)) else { return };
-        if !self.net.conn(id).open[1 - side] && self.hosts[to].power != Power::Off {
+        self.net.conn_mut(id).set_stuck(side, false);
+        let Some(w) = self.net.take_waiting(id, side) else { return };
+        if !self.net.conn(id).open(1 - side) && self.hosts[to].power != Power::Off {
             // The other end lost the connection: its kernel answers with a reset.
-            let d = self.latency(id, 1 - side, 60);
+            let d = self.net.latency(id, 1 - side, 60);
             self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });
             return;
         }

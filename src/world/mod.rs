@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
 use crate::redis::admin::Admin;
+use crate::redis::bus::packet::Spare;
 use crate::redis::client::Client;
 use crate::redis::registry::Registry;
 use crate::redis::sentinel::Sentinel;
@@ -26,7 +27,7 @@ use crate::redis::server::Server;
 use crate::redis::server::command::request;
 use crate::redis::{Addr, ConnIds, Cx, Disk, Effect, Input, Message, Timer};
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
-use host::{Clock, Host, Power, Program};
+use host::{Clock, Host, Power, Program, TimerSlot};
 use net::{InFlight, Network};
 use plan::{Action, Formation, Plan, Start};
 use queue::Queue;
@@ -108,14 +109,19 @@ pub struct World {
     conn_ids: ConnIds,
     /// Who listens where, and whether it is a bus port.
     listeners: BTreeMap<Addr, (HostId, bool)>,
+    /// Whose machine an address of the plan is, whether or not somebody listens.
+    machines: Arc<BTreeMap<Addr, HostId>>,
     /// When the deployment was formed: time zero of the steps.
     pub formed_at: Option<SimTime>,
     admin: Option<HostId>,
     operator_conns: BTreeMap<HostId, ConnId>,
     outbox: Vec<Effect>,
+    packets: Spare,
     /// Replies to operators' commands: (fact of the command, reply).
     pub replies: Vec<(SimTime, HostId, String, crate::resp::Value)>,
     boot_model: Quantiles,
+    /// Turns in which nothing happens are carried out like all others.
+    pub every_turn: bool,
 }
 
 /// How often the world looks whether the deployment is formed.
@@ -136,12 +142,15 @@ impl World {
             queue: Queue::default(),
             conn_ids: ConnIds::default(),
             listeners: BTreeMap::new(),
+            machines: Arc::new(machines(&plan)),
             formed_at: None,
             admin: None,
             operator_conns: BTreeMap::new(),
             outbox: Vec::new(),
+            packets: Spare::default(),
             replies: Vec::new(),
             boot_model: plan.host.boot,
+            every_turn: false,
             plan,
         };
         w.add_nodes();
@@ -349,9 +358,7 @@ impl World {
 
     /// The process has waited long enough for the one connection.
     fn sync_io_over(&mut self, host: HostId) {
-        let t = self.hosts[host].timer_mut(Timer::SyncIo);
-        t.armed = false;
-        t.generation += 1;
+        self.hosts[host].timer_mut(Timer::SyncIo).disarm();
         self.turn(host, Some((Input::Timer(Timer::SyncIo), FactId::NONE)));
     }
 
@@ -361,15 +368,14 @@ impl World {
     /// redis: aeProcessEvents, aeMain @7.0.15
     fn turn(&mut self, host: HostId, first: Option<(Input, FactId)>) {
         let now = self.now;
-        let Some(mut program) = self.hosts[host].program.take() else { return };
+        let h = &mut self.hosts[host];
+        let Some(program) = &mut h.program else { return };
         let mut outbox = std::mem::take(&mut self.outbox);
         debug_assert!(outbox.is_empty());
-        let h = &mut self.hosts[host];
         if h.waits_for.take().is_some() {
             // The turn goes on: what it had to say before it stood still is still to leave.
             outbox.append(&mut h.held);
         }
-        let mut queue = std::mem::take(&mut h.inbox);
         let mut cx = Cx {
             now: h.clock.read(now),
             host,
@@ -381,6 +387,7 @@ impl World {
             cause: FactId::NONE,
             out: &mut outbox,
             conns: &mut self.conn_ids,
+            packets: &mut self.packets,
             at: now,
         };
         if let Some((input, cause)) = first {
@@ -389,7 +396,7 @@ impl World {
             program.handle(&mut cx, input);
         }
         let mut ended = Vec::new();
-        while let Some((mut input, cause)) = next_input(&mut queue, program.waits_for()) {
+        while let Some((mut input, cause)) = next_input(&mut h.inbox, program.waits_for()) {
             cx.cause = cause;
             if let Input::Closed { conn, .. } = input {
                 ended.push(conn);
@@ -399,27 +406,18 @@ impl World {
                 program.handle(&mut cx, input);
             }
         }
-        let waits_for = program.waits_for();
-        let timers = if waits_for.is_some() { 0 } else { self.hosts[host].timers.len() };
-        for i in 0..timers {
-            let t = &mut self.hosts[host].timers[i];
-            if t.armed && t.at <= now {
-                t.armed = false;
-                t.generation += 1;
-                let timer = t.timer;
-                cx.cause = FactId::NONE;
-                program.handle(&mut cx, Input::Timer(timer));
+        if program.waits_for().is_none() {
+            for t in &mut h.timers {
+                if t.armed && t.at <= now {
+                    t.disarm();
+                    cx.cause = FactId::NONE;
+                    program.handle(&mut cx, Input::Timer(t.timer));
+                }
             }
-        }
-        if waits_for.is_none() {
             program.before_sleep(&mut cx);
         }
-        let waits_for = program.waits_for();
-        let h = &mut self.hosts[host];
-        h.inbox = queue;
-        h.program = Some(program);
         h.last_poll = now;
-        if let Some(conn) = waits_for {
+        if let Some(conn) = program.waits_for() {
             h.waits_for = Some(conn);
             h.held.extend(outbox.extract_if(.., |effect| !is_of(effect, conn)));
         }
@@ -453,21 +451,20 @@ impl World {
         for effect in outbox.drain(..) {
             match effect {
                 Effect::Send(conn, message, cause) => {
-                    if self.net.conn(conn).open[self.side_of(conn, host)] {
+                    let c = self.net.conn(conn);
+                    if c.open(c.side_of(host)) {
                         self.send(host, conn, InFlight { message, cause }, leave);
                     }
                 }
                 Effect::Connect(conn, addr, tag) => self.connect(host, conn, addr, tag, leave),
                 Effect::Close(conn) => self.close(host, conn, leave),
                 Effect::Tag(conn, tag) => {
-                    let side = self.side_of(conn, host);
-                    self.net.conn_mut(conn).tags[side] = tag;
+                    let c = self.net.conn_mut(conn);
+                    c.tags[c.side_of(host)] = tag;
                 }
                 Effect::Arm(timer, d) => self.arm(host, timer, leave, d),
                 Effect::Disarm(timer) => {
-                    let t = self.hosts[host].timer_mut(timer);
-                    t.armed = false;
-                    t.generation += 1;
+                    self.hosts[host].timer_mut(timer).disarm();
                 }
                 Effect::Persist(write) => {
                     let disk = &mut self.hosts[host].disk;
@@ -486,10 +483,6 @@ impl World {
             let fact = self.emit(host, FactId::NONE, Fact::Exited { code });
             self.end_process(host, fact);
         }
-    }
-
-    fn side_of(&self, conn: ConnId, host: HostId) -> usize {
-        usize::from(self.net.conn(conn).hosts[net::CLIENT] != host)
     }
 
     pub(crate) fn emit(&mut self, host: HostId, cause: FactId, fact: Fact) -> FactId {
@@ -515,15 +508,9 @@ impl World {
         if timer == Timer::Cron {
             h.last_poll = from + run;
         }
-        let wake_at = at + wake;
-        let t = h.timer_mut(timer);
-        t.at = at;
-        t.armed = true;
-        t.generation += 1;
-        t.wake = wake;
-        let generation = t.generation;
-        let index = h.timers.iter().position(|t| t.timer == timer).expect("just made") as u8;
-        self.queue.push(wake_at, Ev::Timer { host, index, generation });
+        let index = h.timer_index(timer);
+        let generation = h.timers[index].arm(at, wake);
+        self.queue.push(at + wake, Ev::Timer { host, index: index as u8, generation });
     }
 
     /// A timer is due. serverCron is a time event: the poll that waits for it sleeps whole
@@ -548,8 +535,26 @@ impl World {
                 self.sync_io_over(host);
             }
         } else if h.is_reading(self.now) {
-            self.turn(host, None);
+            match self.idle_tick(host, usize::from(index)) {
+                Some(again) => self.arm(host, Timer::Cron, self.now, again),
+                None => self.turn(host, None),
+            }
         }
+    }
+
+    /// Most turns are a tick of a server's cron that finds nothing to do. Such a turn is not carried out,
+    /// only counted; [`World::every_turn`] is there to show that it makes no difference. Returns how long
+    /// after it the next tick is due, or `None` if there is something to do.
+    fn idle_tick(&mut self, host: HostId, index: usize) -> Option<Dur> {
+        let h = &mut self.hosts[host];
+        let alone = h.inbox.is_empty()
+            && h.timers[index].timer == Timer::Cron
+            && h.timers.iter().enumerate().all(|(i, t)| i == index || !t.armed || t.at > self.now);
+        if !alone || self.every_turn {
+            return None;
+        }
+        let now = h.clock.read(self.now);
+        h.server_mut()?.idle_tick(now)
     }
 
     // ---- processes ------------------------------------------------------------------------------
@@ -588,6 +593,7 @@ impl World {
             cause: FactId::NONE,
             out: &mut outbox,
             conns: &mut self.conn_ids,
+            packets: &mut self.packets,
             at: now,
         };
         match &mut h.program {
@@ -627,11 +633,11 @@ impl World {
         for i in 0..self.net.conns.len() {
             let id = ConnId(i as u32);
             let c = self.net.conn(id);
-            if c.state == net::ConnState::Free || !c.hosts.contains(&host) {
+            if c.state() == net::ConnState::Free || !c.hosts.contains(&host) {
                 continue;
             }
             for side in [net::CLIENT, net::SERVER] {
-                if self.net.conn(id).hosts[side] == host && self.net.conn(id).open[side] {
+                if self.net.conn(id).hosts[side] == host && self.net.conn(id).open(side) {
                     self.close_side(id, side, self.now);
                 }
             }
@@ -645,8 +651,8 @@ impl World {
             let id = ConnId(i as u32);
             for side in [net::CLIENT, net::SERVER] {
                 let c = self.net.conn_mut(id);
-                if c.state != net::ConnState::Free && c.hosts[side] == host {
-                    c.open[side] = false;
+                if c.state() != net::ConnState::Free && c.hosts[side] == host {
+                    c.set_open(side, false);
                 }
             }
         }
@@ -662,10 +668,7 @@ impl World {
         h.life += 1;
         h.paused = false;
         h.fault = fact;
-        h.timers.iter_mut().for_each(|t| {
-            t.armed = false;
-            t.generation += 1;
-        });
+        h.timers.iter_mut().for_each(TimerSlot::disarm);
         self.operator_conns.remove(&host);
         self.listeners.retain(|_, (h, _)| *h != host);
     }
@@ -876,10 +879,13 @@ impl World {
             Some(&c) => c,
             None => {
                 let id = self.conn_ids.take();
-                self.net.open(id, HostId(u32::MAX), host, false, 0, self.now);
+                let (client, at) = (HostId(u32::MAX), self.now);
+                let attempt =
+                    net::Attempt { client, server: host, bus: false, zones_differ: false, tag: 0, at };
+                self.net.open(id, attempt);
                 let c = self.net.conn_mut(id);
-                c.state = net::ConnState::Established;
-                c.open = [true, true];
+                c.establish();
+                c.set_open(net::SERVER, true);
                 self.operator_conns.insert(host, id);
                 let ip = self.hosts[host].ip;
                 let peer = Addr { ip, port: 40000 };
@@ -905,6 +911,17 @@ impl World {
         }
         self.replies.push((self.now, host, shown.to_string(), value));
     }
+}
+
+/// Every address at which a node of the plan ever listens; the first node of two has it.
+fn machines(plan: &Plan) -> BTreeMap<Addr, HostId> {
+    let mut out = BTreeMap::new();
+    for (i, node) in plan.nodes.iter().enumerate() {
+        for port in [node.conf.port, node.cport()] {
+            out.entry(Addr { ip: node.ip, port }).or_insert(HostId(i as u32));
+        }
+    }
+    out
 }
 
 /// A number that identifies an event of the queue for the digest.
@@ -939,9 +956,9 @@ fn still_open(net: &Network, out: &[Effect], input: &mut Input, host: HostId) ->
         _ => return true,
     };
     let c = net.conn(id);
-    let side = usize::from(c.hosts[net::CLIENT] != host);
+    let side = c.side_of(host);
     *tag = c.tags[side];
-    let mut open = c.state != net::ConnState::Free && c.open[side];
+    let mut open = c.state() != net::ConnState::Free && c.open(side);
     for effect in out {
         match effect {
             Effect::Tag(conn, new) if *conn == id => *tag = *new,
@@ -990,11 +1007,7 @@ fn is_of(effect: &Effect, waits_for: ConnId) -> bool {
 /// The kernel learns that the process read a message.
 fn read(net: &mut Network, input: &Input, host: HostId, now: SimTime) {
     if let Input::Message { conn, .. } = input {
-        let c = net.conn(*conn);
-        if c.nagle && c.hosts[net::SERVER] == host {
-            let latency = net.model.latency.p50;
-            net.read(*conn, net::CLIENT, now, latency);
-        }
+        net.read(*conn, host, now);
     }
 }
 

@@ -86,45 +86,112 @@ pub enum ConnState {
     Established,
 }
 
-/// One direction: from end `i` to the other.
+/// What Nagle's algorithm and delayed acknowledgement know of the data that the client end sends.
 #[derive(Clone, Copy, Debug)]
-pub struct Dir {
-    pub last_arrival: SimTime,
+struct Acks {
     /// When the sender learns that all it sent was received; MAX = not decided yet.
-    pub acked_at: SimTime,
+    acked_at: SimTime,
     /// When the receiver's kernel acknowledges by itself; MAX = nothing to acknowledge.
-    pub delayed_ack_at: SimTime,
-    pub last_received: SimTime,
-    /// The receiver answers quickly: its kernel waits for data to carry the acknowledgement.
-    pub interactive: bool,
-    pub stuck: bool,
+    delayed_ack_at: SimTime,
+    last_received: SimTime,
 }
 
-const FRESH: Dir = Dir {
-    last_arrival: SimTime::ZERO,
-    acked_at: SimTime::ZERO,
-    delayed_ack_at: SimTime::MAX,
-    last_received: SimTime::ZERO,
-    interactive: false,
-    stuck: false,
-};
+const FRESH: Acks =
+    Acks { acked_at: SimTime::ZERO, delayed_ack_at: SimTime::MAX, last_received: SimTime::ZERO };
 
-/// One connection.
+/// One connection. There are two for each pair of nodes, so it is kept small.
 #[derive(Clone, Debug)]
 pub struct Conn {
-    pub state: ConnState,
-    /// Which use of this id it is: events of earlier uses are void.
-    pub generation: u16,
-    pub bus: bool,
-    /// The client end waits for acknowledgements before it sends another small segment.
-    pub nagle: bool,
     pub hosts: [HostId; 2],
     pub tags: [u32; 2],
-    /// Which ends still want to hear.
-    pub open: [bool; 2],
-    pub dirs: [Dir; 2],
-    pub rng: Counter,
-    pub syn_tries: u8,
+    /// When the last message from each end arrives.
+    pub last_arrival: [SimTime; 2],
+    acks: Acks,
+    rng: Counter,
+    /// Which use of this id it is: events of earlier uses are void.
+    pub generation: u16,
+    bits: u16,
+}
+
+/// Bits of `Conn`.
+mod bit {
+    /// In use.
+    pub const USED: u16 = 1;
+    pub const ESTABLISHED: u16 = 1 << 1;
+    /// A link of the cluster bus. The client end of one waits for acknowledgements before it sends
+    /// another small segment.
+    pub const BUS: u16 = 1 << 2;
+    /// The ends are in different zones.
+    pub const ZONES: u16 = 1 << 3;
+    /// The server end answers quickly: its kernel waits for data to carry the acknowledgement.
+    pub const INTERACTIVE: u16 = 1 << 4;
+    /// One bit for each end from here on: it still wants to hear;
+    pub const OPEN: u16 = 1 << 5;
+    /// what it sends waits for a retransmission;
+    pub const STUCK: u16 = 1 << 7;
+    /// something waits to be sent.
+    pub const WAITING: u16 = 1 << 9;
+    /// How many SYNs were sent again.
+    pub const TRY: u16 = 1 << 11;
+}
+
+impl Conn {
+    fn is(&self, bit: u16) -> bool {
+        self.bits & bit != 0
+    }
+    fn set(&mut self, bit: u16, on: bool) {
+        self.bits = if on { self.bits | bit } else { self.bits & !bit };
+    }
+
+    pub fn state(&self) -> ConnState {
+        match (self.is(bit::USED), self.is(bit::ESTABLISHED)) {
+            (false, _) => ConnState::Free,
+            (true, false) => ConnState::Connecting,
+            (true, true) => ConnState::Established,
+        }
+    }
+    pub fn establish(&mut self) {
+        self.set(bit::ESTABLISHED, true);
+    }
+    pub fn is_bus(&self) -> bool {
+        self.is(bit::BUS)
+    }
+    /// Whether the end still wants to hear.
+    pub fn open(&self, side: usize) -> bool {
+        self.is(bit::OPEN << side)
+    }
+    pub fn set_open(&mut self, side: usize, open: bool) {
+        self.set(bit::OPEN << side, open);
+    }
+    pub fn stuck(&self, side: usize) -> bool {
+        self.is(bit::STUCK << side)
+    }
+    pub fn set_stuck(&mut self, side: usize, stuck: bool) {
+        self.set(bit::STUCK << side, stuck);
+    }
+    pub fn waiting(&self, side: usize) -> bool {
+        self.is(bit::WAITING << side)
+    }
+    /// SYNs sent again so far.
+    pub fn syn_tries(&self) -> u8 {
+        (self.bits / bit::TRY) as u8
+    }
+    pub fn try_syn_again(&mut self) -> u8 {
+        self.bits += bit::TRY;
+        self.syn_tries()
+    }
+    /// Which end the host is.
+    pub fn side_of(&self, host: HostId) -> usize {
+        usize::from(self.hosts[CLIENT] != host)
+    }
+    /// Whether data of the end is acknowledged late: a client end of the bus.
+    fn has_nagle(&self, side: usize) -> bool {
+        side == CLIENT && self.is_bus()
+    }
+    /// When the client end learns that all it sent was received; MAX = not decided yet.
+    pub fn acked_at(&self) -> SimTime {
+        self.acks.acked_at
+    }
 }
 
 /// A message under way.
@@ -151,7 +218,8 @@ pub struct Network {
     pub conns: Vec<Conn>,
     flights: Vec<Option<InFlight>>,
     free_flights: Vec<u32>,
-    pub waiting: BTreeMap<(ConnId, usize), Waiting>,
+    /// What waits to be sent, by connection and end.
+    waiting: BTreeMap<(ConnId, usize), Waiting>,
     /// Directed pairs of hosts whose packets are dropped.
     pub cuts: BTreeMap<(HostId, HostId), FactId>,
     pub slow: BTreeMap<(HostId, HostId), Dur>,
@@ -159,6 +227,18 @@ pub struct Network {
     /// Bytes and messages put on the wire, bus only, per sending host.
     pub bus_bytes: Vec<u64>,
     pub bus_messages: Vec<u64>,
+}
+
+/// A connection attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    pub client: HostId,
+    pub server: HostId,
+    pub bus: bool,
+    pub zones_differ: bool,
+    /// The client end's own.
+    pub tag: u32,
+    pub at: SimTime,
 }
 
 impl Network {
@@ -178,21 +258,19 @@ impl Network {
     }
 
     /// A connection attempt under an id that is free.
-    pub fn open(&mut self, id: ConnId, client: HostId, server: HostId, bus: bool, tag: u32, now: SimTime) {
+    pub fn open(&mut self, id: ConnId, a: Attempt) {
         let i = id.0 as usize;
-        let rng =
-            Counter::named(self.key, u64::from(bus), u64::from(client.0) << 32 | u64::from(server.0), now.0);
+        let name = u64::from(a.client.0) << 32 | u64::from(a.server.0);
+        let rng = Counter::named(self.key, u64::from(a.bus), name, a.at.0);
+        let bit = |on: bool, bit: u16| if on { bit } else { 0 };
         let conn = Conn {
-            state: ConnState::Connecting,
-            generation: self.conns.get(i).map_or(0, |c| c.generation),
-            bus,
-            nagle: bus,
-            hosts: [client, server],
-            tags: [tag, 0],
-            open: [true, false],
-            dirs: [FRESH; 2],
+            hosts: [a.client, a.server],
+            tags: [a.tag, 0],
+            last_arrival: [SimTime::ZERO; 2],
+            acks: FRESH,
             rng,
-            syn_tries: 0,
+            generation: self.conns.get(i).map_or(0, |c| c.generation),
+            bits: bit::USED | bit::OPEN << CLIENT | bit(a.bus, bit::BUS) | bit(a.zones_differ, bit::ZONES),
         };
         if i < self.conns.len() {
             self.conns[i] = conn;
@@ -211,17 +289,20 @@ impl Network {
 
     /// The connection of an event, if it is still the one that the event was made for.
     pub fn current(&self, id: ConnId, generation: u16) -> Option<&Conn> {
-        self.conns.get(id.0 as usize).filter(|c| c.generation == generation && c.state != ConnState::Free)
+        self.conns.get(id.0 as usize).filter(|c| c.generation == generation && c.is(bit::USED))
     }
 
     /// Ends the use of an id.
     pub fn free(&mut self, id: ConnId) {
+        for side in [CLIENT, SERVER] {
+            self.take_waiting(id, side);
+        }
         let c = self.conn_mut(id);
-        c.state = ConnState::Free;
+        c.bits = 0;
         c.generation = c.generation.wrapping_add(1);
-        self.waiting.remove(&(id, CLIENT));
-        self.waiting.remove(&(id, SERVER));
     }
+
+    // ---- messages -------------------------------------------------------------------------------
 
     pub fn put(&mut self, flight: InFlight) -> u32 {
         match self.free_flights.pop() {
@@ -244,15 +325,35 @@ impl Network {
         f
     }
 
+    /// What waits to be sent by the end; from now on something does.
+    pub fn waiting_mut(&mut self, id: ConnId, side: usize) -> &mut Waiting {
+        self.conn_mut(id).set(bit::WAITING << side, true);
+        self.waiting.entry((id, side)).or_default()
+    }
+    /// What waits to be sent by the end, if anything does.
+    pub fn find_waiting(&mut self, id: ConnId, side: usize) -> Option<&mut Waiting> {
+        if !self.conn(id).waiting(side) {
+            return None;
+        }
+        self.waiting.get_mut(&(id, side))
+    }
+    pub fn take_waiting(&mut self, id: ConnId, side: usize) -> Option<Waiting> {
+        if !self.conn(id).waiting(side) {
+            return None;
+        }
+        self.conn_mut(id).set(bit::WAITING << side, false);
+        self.waiting.remove(&(id, side))
+    }
+
     pub fn is_cut(&self, from: HostId, to: HostId) -> bool {
         !self.cuts.is_empty() && self.cuts.contains_key(&(from, to))
     }
 
     /// One way, from end `side` of the connection.
-    pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32, zones_differ: bool) -> Dur {
-        let q = if zones_differ { self.model.latency_zones } else { self.model.latency };
-        let (loss, bandwidth) = (self.model.loss_ppm, self.model.bandwidth);
+    pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32) -> Dur {
         let c = &mut self.conns[id.0 as usize];
+        let q = if c.is(bit::ZONES) { &self.model.latency_zones } else { &self.model.latency };
+        let (loss, bandwidth) = (self.model.loss_ppm, self.model.bandwidth);
         let hosts = c.hosts;
         let mut d = q.draw_small(&mut c.rng);
         if loss > 0 && (u64::from(c.rng.u32()) * 1_000_000) >> 32 < u64::from(loss) {
@@ -265,56 +366,81 @@ impl Network {
         d
     }
 
+    // ---- acknowledgements -----------------------------------------------------------------------
+
+    /// End `side` sent data that is not acknowledged yet.
+    pub fn sent(&mut self, id: ConnId, side: usize, arrival: SimTime) {
+        let c = self.conn_mut(id);
+        c.last_arrival[side] = arrival;
+        if side == CLIENT {
+            c.acks.acked_at = SimTime::MAX;
+        }
+    }
+
     /// A segment from end `side` reached the other end's kernel: it owes an acknowledgement.
     pub fn received(&mut self, id: ConnId, side: usize, now: SimTime) {
         let c = self.conn_mut(id);
-        if !(c.nagle && side == CLIENT) {
+        if !c.has_nagle(side) {
             return;
         }
         let jitter = (u64::from(c.rng.u32()) * JIFFY_US) >> 32;
-        let d = &mut c.dirs[side];
-        if d.delayed_ack_at <= now {
+        if c.acks.delayed_ack_at <= now {
             // The last acknowledgement went out alone, after its delay: no quick exchange any more.
             // linux: tcp_delack_timer_handler
-            d.interactive = false;
+            c.set(bit::INTERACTIVE, false);
         }
-        d.last_received = now;
-        d.delayed_ack_at = now + DELAYED_ACK + Dur(jitter);
+        c.acks.last_received = now;
+        c.acks.delayed_ack_at = now + DELAYED_ACK + Dur(jitter);
     }
 
-    /// The receiver read what came from end `side`. Unless it is in a quick exchange its kernel
+    /// The receiver read what came from the client end. Unless it is in a quick exchange its kernel
     /// acknowledges at once; else only with its next data, or when the delay is over.
     /// linux: tcp_cleanup_rbuf, __tcp_ack_snd_check
-    pub fn read(&mut self, id: ConnId, side: usize, now: SimTime, latency: Dur) {
-        let d = &mut self.conn_mut(id).dirs[side];
-        if d.delayed_ack_at == SimTime::MAX || d.acked_at != SimTime::MAX {
+    pub fn read(&mut self, id: ConnId, reader: HostId, now: SimTime) {
+        let latency = self.model.latency.p50;
+        let c = self.conn_mut(id);
+        if !c.is_bus() || c.hosts[SERVER] != reader {
             return;
         }
-        if d.interactive {
-            d.acked_at = d.delayed_ack_at + latency;
+        let interactive = c.is(bit::INTERACTIVE);
+        let a = &mut c.acks;
+        if a.delayed_ack_at == SimTime::MAX || a.acked_at != SimTime::MAX {
+            return;
+        }
+        if interactive {
+            a.acked_at = a.delayed_ack_at + latency;
         } else {
-            d.delayed_ack_at = SimTime::MAX;
-            d.acked_at = now + latency;
+            a.delayed_ack_at = SimTime::MAX;
+            a.acked_at = now + latency;
         }
     }
 
-    /// End `side` sends data that arrives at `arrival`: it carries the acknowledgement of what that
+    /// Nobody reads what reached the server end: the kernel acknowledges on its own when the delay is over.
+    pub fn not_read(&mut self, id: ConnId) {
+        let a = &mut self.conn_mut(id).acks;
+        if a.acked_at == SimTime::MAX {
+            a.acked_at = a.delayed_ack_at;
+        }
+    }
+
+    /// The server end sends data that arrives at `arrival`: it carries the acknowledgement of what that
     /// end received. linux: tcp_event_data_sent
-    pub fn piggyback(&mut self, id: ConnId, side: usize, now: SimTime, arrival: SimTime) {
-        let d = &mut self.conn_mut(id).dirs[1 - side];
-        if now.since(d.last_received) < DELAYED_ACK {
-            d.interactive = true;
+    pub fn piggyback(&mut self, id: ConnId, now: SimTime, arrival: SimTime) {
+        let c = self.conn_mut(id);
+        if now.since(c.acks.last_received) < DELAYED_ACK {
+            c.set(bit::INTERACTIVE, true);
         }
-        if d.delayed_ack_at > now && d.delayed_ack_at != SimTime::MAX {
-            d.acked_at = arrival;
+        let a = &mut c.acks;
+        if a.delayed_ack_at > now && a.delayed_ack_at != SimTime::MAX {
+            a.acked_at = arrival;
         }
-        d.delayed_ack_at = SimTime::MAX;
+        a.delayed_ack_at = SimTime::MAX;
     }
 
     /// Whether Nagle's algorithm holds a small segment of end `side` back now.
     pub fn holds(&self, id: ConnId, side: usize, now: SimTime) -> bool {
         let c = self.conn(id);
-        c.nagle && side == CLIENT && c.dirs[side].acked_at > now
+        c.has_nagle(side) && c.acks.acked_at > now
     }
 
     pub fn rto(syn: bool) -> Dur {

@@ -69,20 +69,25 @@ impl Bus {
         (self.conf.node_timeout * 2).max(2000)
     }
 
+    /// My master has slots and failed, or I was told to take its place.
+    pub(super) fn has_reason_to_fail_over(&self) -> bool {
+        let manual = self.manual.end != 0 && self.manual.can_start;
+        let me = self.me();
+        let master = me.slaveof;
+        !me.is_master()
+            && master != NO_ROW
+            && (self.row(master).failed() || manual)
+            && (!self.conf.replica_no_failover || manual)
+            && self.row(master).numslots > 0
+    }
+
     /// Runs at every cron on a replica, and from before_sleep when a vote came in.
     ///
     /// redis: clusterHandleSlaveFailover @7.0.15
     pub(super) fn handle_slave_failover(&mut self, cx: &mut Cx<'_>, host: &Host) {
         self.todo &= !todo::HANDLE_FAILOVER;
         let manual = self.manual.end != 0 && self.manual.can_start;
-        let me = self.me();
-        let master = me.slaveof;
-        if me.is_master()
-            || master == NO_ROW
-            || (!self.row(master).failed() && !manual)
-            || (self.conf.replica_no_failover && !manual)
-            || self.row(master).numslots == 0
-        {
+        if !self.has_reason_to_fail_over() {
             self.election.cant = None;
             return;
         }
@@ -199,7 +204,7 @@ impl Bus {
 
     /// redis: clusterRequestFailoverAuth @7.0.15
     fn request_votes(&mut self, cx: &mut Cx<'_>, host: &Host) {
-        let mut packet = self.packet(host, kind::AUTH_REQUEST, Body::Empty);
+        let mut packet = self.packet(cx, host, kind::AUTH_REQUEST, Body::Empty);
         if self.manual.end != 0 {
             packet.mflags |= mflag::FORCEACK;
         }
@@ -283,7 +288,7 @@ impl Bus {
         let link = self.row(s).link;
         if link.is_some() {
             // Without my own link to it the vote is consumed and never sent.
-            let packet = self.packet(host, kind::AUTH_ACK, Body::Empty);
+            let packet = self.packet(cx, host, kind::AUTH_ACK, Body::Empty);
             self.post(cx, link, to, packet);
         }
     }
@@ -345,7 +350,7 @@ impl Bus {
                 self.manual.kind = FailoverKind::Manual;
                 let r = self.me().slaveof;
                 let (link, id) = (self.row(r).link, self.row(r).id);
-                let packet = self.packet(host, kind::MFSTART, Body::Empty);
+                let packet = self.packet(cx, host, kind::MFSTART, Body::Empty);
                 self.post(cx, link, id, packet);
             }
         }

@@ -116,7 +116,7 @@ impl Bus {
         cx.cause = cause;
         let fact = cx.emit(Fact::FailQuorum { node, reports, needed });
         self.mark_fail(cx, r, fact);
-        let packet = self.packet(host, kind::FAIL, Body::Fail(node));
+        let packet = self.packet(cx, host, kind::FAIL, Body::Fail(node));
         self.broadcast(cx, &packet);
         self.todo |= todo::UPDATE_STATE | todo::SAVE_CONFIG;
     }

@@ -157,7 +157,7 @@ impl Bus {
     // ---- sending --------------------------------------------------------------------------------
 
     /// A packet with my header. redis: clusterBuildMessageHdr @7.0.15
-    pub(super) fn packet(&self, host: &Host, kind: u16, body: Body) -> Box<Packet> {
+    pub(super) fn packet(&self, cx: &mut Cx<'_>, host: &Host, kind: u16, body: Body) -> Box<Packet> {
         let me = self.me();
         let master = self.row(self.my_master_or_me());
         let mut mflags = 0;
@@ -167,7 +167,7 @@ impl Bus {
         if self.conf.hostname.is_some() && matches!(body, Body::Gossip) {
             mflags |= mflag::EXT_DATA;
         }
-        Box::new(Packet {
+        cx.packets.fill(Packet {
             kind,
             mflags,
             state_ok: self.state_ok,
@@ -203,7 +203,8 @@ impl Bus {
             let row = self.row(r);
             if row.link.is_some() && !row.is(flag::MYSELF | flag::HANDSHAKE) {
                 let (link, id) = (row.link, row.id);
-                self.post(cx, link, id, Box::new(packet.clone()));
+                let copy = cx.packets.fill(packet.clone());
+                self.post(cx, link, id, copy);
             }
         }
     }

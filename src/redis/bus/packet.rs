@@ -143,6 +143,40 @@ impl Packet {
     }
 }
 
+/// Packets that have been read, kept for reuse with the room of their gossip: none is allocated while a
+/// cluster hums along.
+#[derive(Debug, Default)]
+pub struct Spare(Vec<Box<Packet>>);
+
+/// A copy of a world begins with none.
+impl Clone for Spare {
+    fn clone(&self) -> Spare {
+        Spare::default()
+    }
+}
+
+impl Spare {
+    /// More than are ever under way at once in a cluster at rest.
+    const MOST: usize = 64;
+
+    /// The packet in a box, its gossip empty but for what it brings along.
+    pub fn fill(&mut self, packet: Packet) -> Box<Packet> {
+        let Some(mut spare) = self.0.pop() else { return Box::new(packet) };
+        let mut gossip = std::mem::take(&mut spare.gossip);
+        *spare = packet;
+        if spare.gossip.is_empty() {
+            gossip.clear();
+            spare.gossip = gossip;
+        }
+        spare
+    }
+    pub fn keep(&mut self, packet: Box<Packet>) {
+        if self.0.len() < Spare::MOST {
+            self.0.push(packet);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,28 @@ impl Bus {
         }
     }
 
+    /// A run of the cron that finds nothing to do: counts it. False, and nothing changed, if there may be
+    /// something to do: whatever [`Bus::cron`] does at times must be asked for here.
+    pub fn idle_cron(&mut self, now: u64, has_masterhost: bool) -> bool {
+        if self.restless
+            || (self.iteration + 1).is_multiple_of(10)
+            || self.agenda.has_due(now)
+            || !self.state_ok
+            || self.manual.end != 0
+        {
+            return false;
+        }
+        if self.me().is(flag::SLAVE)
+            && (!has_masterhost || self.has_reason_to_fail_over() || self.may_migrate())
+        {
+            return false;
+        }
+        self.election.cant = None;
+        self.iteration += 1;
+        self.stats_pfail_nodes = self.pfail_count;
+        true
+    }
+
     /// The cron's first loop: expire handshakes, connect where a link is missing.
     /// redis: clusterNodeCronHandleReconnect @7.0.15
     fn reconnect(&mut self, cx: &mut Cx<'_>, now: u64) {
@@ -129,7 +151,10 @@ impl Bus {
         let half = nt / 2;
         let since = |t: u64| now.saturating_sub(t);
         let pulse = self.pulses[usize::from(r)];
-        if pulse.is(flag::MYSELF | flag::NOADDR | flag::HANDSHAKE) {
+        if pulse.is(flag::MYSELF) {
+            return u64::MAX;
+        }
+        if pulse.is(flag::NOADDR | flag::HANDSHAKE) {
             return now;
         }
         let pinged = pulse.is(Pulse::PINGED);
@@ -190,7 +215,7 @@ impl Bus {
         kind: u16,
     ) {
         let now = cx.now.ms();
-        let mut packet = self.packet(host, kind, Body::Gossip);
+        let mut packet = self.packet(cx, host, kind, Body::Gossip);
         if let Some(r) = node.filter(|_| kind == kind::PING) {
             self.row_mut(r).ping_sent = now;
             self.agenda.postponed(now);

@@ -232,7 +232,7 @@ impl Bus {
             config_epoch: self.row(owner).config_epoch,
             slots: cx.names.claim(&slots),
         };
-        let packet = self.packet(host, kind::UPDATE, body);
+        let packet = self.packet(cx, host, kind::UPDATE, body);
         self.post(cx, link, sender, packet);
     }
 
@@ -407,16 +407,19 @@ impl Bus {
     ///
     /// redis: clusterCron, clusterHandleSlaveMigration @7.0.15
     pub(super) fn consider_migration(&mut self, cx: &mut Cx<'_>, now: u64) {
+        if self.may_migrate() {
+            let max_replicas = self.take_census().max_replicas;
+            self.migrate_if_candidate(cx, now, max_replicas);
+        }
+    }
+
+    /// There is an orphaned master, and mine has as many replicas as any.
+    pub(super) fn may_migrate(&mut self) -> bool {
         if !self.conf.allow_replica_migration {
-            return;
+            return false;
         }
-        let census = match self.census {
-            Some(census) => census,
-            None => self.take_census(),
-        };
-        if census.orphaned > 0 && census.max_replicas >= 2 && census.mine == census.max_replicas {
-            self.migrate_if_candidate(cx, now, census.max_replicas);
-        }
+        let census = self.census.unwrap_or_else(|| self.take_census());
+        census.orphaned > 0 && census.max_replicas >= 2 && census.mine == census.max_replicas
     }
 
     /// Counts; the counts hold until flags, masters or slots of a row change.

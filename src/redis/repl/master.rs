@@ -266,6 +266,14 @@ impl Repl {
         }
     }
 
+    /// Whether no replica misses anything that it could be sent now.
+    pub fn is_flushed(&self) -> bool {
+        let behind = |r: &ReplicaLink| {
+            r.state == (ReplicaState::Online { streaming: true }) && r.next_offset <= self.offset
+        };
+        !self.replicas.iter().any(behind)
+    }
+
     /// Sends every streaming replica what it misses. redis: handleClientsWithPendingWrites @7.0.15
     pub fn flush(&mut self, cx: &mut Cx<'_>) {
         let offset = self.offset;

@@ -31,7 +31,7 @@ use super::repl::replica::{Apply, MASTER_TAG};
 use super::repl::stream::Command;
 use super::repl::{History, LinkState, Repl, ReplicaState, master};
 use super::{Addr, Cx, Disk, DiskWrite, Effect, Input, Message, Rdb, Timer};
-use crate::base::Dur;
+use crate::base::{Dur, NodeTime};
 use crate::params::Config;
 use crate::resp::{Protocol, Value};
 use crate::trace::{ConnId, Fact, HostId};
@@ -453,6 +453,7 @@ impl Server {
                 let Some(link) = LinkTag::unpack(tag) else { return };
                 let peer = packet_peer(cx, packet.sender);
                 self.with_bus(cx, |b, cx, h| b.receive(cx, h, conn, link, peer, &packet));
+                cx.packets.keep(packet);
             }
             Message::Request(args) => self.request(cx, conn, &args),
             other if tag == MASTER_TAG && conn == self.repl.conn => self.hear_master(cx, other),
@@ -527,17 +528,19 @@ impl Server {
         if self.loading {
             return;
         }
-        cx.arm(Timer::Cron, Dur::us(1_000_000 / u64::from(self.conf.hz.clamp(1, 500))));
+        cx.arm(Timer::Cron, self.cron_period());
         if self.shutdown.is_some() {
             self.check_shutdown(cx);
         }
         self.active_expire_cycle(cx);
-        self.save_if_due(cx);
+        if let Some((changes, secs)) = self.save_point_due() {
+            cx.emit(Fact::SaveTriggered { changes, secs });
+            self.save(cx);
+        }
         if self.paused_until != 0 && now >= self.paused_until {
             self.unpause();
         }
-        let per_second = u64::from(self.conf.hz.clamp(1, 500));
-        if self.cron_loops.is_multiple_of(per_second) {
+        if self.cron_runs(1) {
             let conf = self.conf.clone();
             self.repl.replica_cron(cx, &conf);
             let manual = self.bus.as_ref().is_some_and(|b| b.manual.end != 0);
@@ -546,14 +549,63 @@ impl Server {
             let lag = u64::from(conf.min_replicas_max_lag);
             self.good_replicas = self.repl.good_replicas(self.unixtime, lag);
         }
-        let cluster_period = (per_second / 10).max(1);
-        if self.cron_loops.is_multiple_of(cluster_period) {
+        if self.cron_runs(10) {
             self.with_bus(cx, |b, cx, h| b.cron(cx, h));
         }
-        if self.cron_loops.is_multiple_of(per_second) {
+        if self.cron_runs(1) {
             self.close_unused_targets(cx);
         }
         self.cron_loops += 1;
+    }
+
+    fn cron_period(&self) -> Dur {
+        Dur::us(match self.conf.hz {
+            // What nearly all have: no division.
+            10 => 100_000,
+            hz => 1_000_000 / u64::from(hz.clamp(1, 500)),
+        })
+    }
+
+    /// Whether this run of the cron is one of those that come so often a second.
+    fn cron_runs(&self, per_second: u64) -> bool {
+        match (self.conf.hz, per_second) {
+            (10, 1) => self.cron_loops.is_multiple_of(10),
+            (10, 10) => true,
+            (hz, _) => self.cron_loops.is_multiple_of((u64::from(hz.clamp(1, 500)) / per_second).max(1)),
+        }
+    }
+
+    /// A turn that consists of a tick of the cron which finds nothing to do: counts it, and returns how long
+    /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
+    /// [`Server::cron`] or [`Server::before_sleep`] does at times must be asked for here.
+    pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
+        let busy = self.loading
+            || self.shutdown.is_some()
+            || self.paused_until != 0
+            || self.cron_runs(1)
+            || !self.waiters.is_empty()
+            || !self.unblocked.is_empty()
+            || self.ask_for_acks
+            || (self.db.expires_len() > 0 && !self.repl.is_replica())
+            || !self.repl.is_flushed();
+        if busy {
+            return None;
+        }
+        let before = (self.mstime, self.unixtime);
+        (self.mstime, self.unixtime) = (now.ms(), now.unix());
+        let ticks_bus = self.cron_runs(10);
+        let follows = self.repl.is_replica();
+        let idle = self.save_point_due().is_none()
+            && self
+                .bus
+                .as_mut()
+                .is_none_or(|bus| bus.todo == 0 && (!ticks_bus || bus.idle_cron(now.ms(), follows)));
+        if !idle {
+            (self.mstime, self.unixtime) = before;
+            return None;
+        }
+        self.cron_loops += 1;
+        Some(self.cron_period())
     }
 
     /// The end of a turn of the event loop, before anything it produced leaves.
@@ -589,19 +641,12 @@ impl Server {
         self.repl.flush(cx);
     }
 
+    /// The first save point that is due: so many changes, in so many seconds.
     /// redis: the save points of serverCron @7.0.15
-    fn save_if_due(&mut self, cx: &mut Cx<'_>) {
+    fn save_point_due(&self) -> Option<(u64, u64)> {
         let age = self.unixtime.saturating_sub(self.last_save);
-        let due = self
-            .conf
-            .save
-            .iter()
-            .find(|p| self.dirty >= u64::from(p.changes) && age > p.seconds)
-            .map(|p| (u64::from(p.changes), p.seconds));
-        if let Some((changes, secs)) = due {
-            cx.emit(Fact::SaveTriggered { changes, secs });
-            self.save(cx);
-        }
+        let due = self.conf.save.iter().find(|p| self.dirty >= u64::from(p.changes) && age > p.seconds)?;
+        Some((u64::from(due.changes), due.seconds))
     }
 
     /// Writes the dump file. redis: rdbSave @7.0.15
