@@ -2,6 +2,7 @@
 
 mod commands;
 mod differential;
+mod engine;
 mod render;
 mod slot_cli;
 mod support;
