@@ -146,6 +146,7 @@ impl Packet {
 /// Packets that have been read, kept for reuse with the room of their gossip: none is allocated while a
 /// cluster hums along.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "it is the boxes that are to be reused")]
 pub struct Spare(Vec<Box<Packet>>);
 
 /// A copy of a world begins with none.
