@@ -71,13 +71,15 @@ fn resident() -> u64 {
     text.split(' ').nth(1).and_then(|p| p.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
-/// `--nodes 6,100` limits the table to these sizes, and the run to the table: for a profiler.
-fn sizes() -> Option<Vec<u32>> {
-    let mut args = std::env::args().skip_while(|a| a != "--nodes").skip(1);
+/// `--nodes 6,100` limits the table to these sizes, and the run to the table; `--seconds 1000` simulates so
+/// much instead of what fits a second or so: both for profilers.
+fn numbers(flag: &str) -> Option<Vec<u64>> {
+    let mut args = std::env::args().skip_while(|a| a != flag).skip(1);
     Some(args.next()?.split(',').filter_map(|n| n.parse().ok()).collect())
 }
 
-fn table(only: Option<&[u32]>) {
+fn table(only: Option<&[u64]>) {
+    let limit = numbers("--seconds").and_then(|n| n.first().copied());
     println!(
         "{:>6} {:>8} {:>14} {:>12} {:>11} {:>11} {:>12} {:>10}",
         "nodes", "timeout", "sim s per s", "floor", "events/s", "Mevents/s", "msgs/s/node", "B per pair"
@@ -90,7 +92,7 @@ fn table(only: Option<&[u32]>) {
         (200, 15000, 0.0),
         (1000, 15000, 35.0),
     ] {
-        if only.is_some_and(|sizes| !sizes.contains(&nodes)) {
+        if only.is_some_and(|sizes| !sizes.contains(&u64::from(nodes))) {
             continue;
         }
         let before = resident();
@@ -102,8 +104,7 @@ fn table(only: Option<&[u32]>) {
         let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
         let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
         let began = Instant::now();
-        let limit = std::env::var("ENGINE_SECONDS").ok().and_then(|s| s.parse().ok());
-        while limit.map_or(spent < Duration::from_millis(1500), |limit: u64| done < limit) {
+        while limit.map_or(spent < Duration::from_millis(1500), |limit| done < limit) {
             let t = cpu_time(began);
             w.run_for(step);
             spent += cpu_time(began) - t;
@@ -159,7 +160,7 @@ fn main() {
         w.run_for(Dur::secs(60));
         return;
     }
-    let sizes = sizes();
+    let sizes = numbers("--nodes");
     table(sizes.as_deref());
     if sizes.is_some() {
         return;
