@@ -64,9 +64,41 @@ impl Quantiles {
     }
 }
 
+/// The time to the next of events that come at random, one per `mean` on average: `-mean * ln(u)`, where
+/// `u / 2^32` is uniform. Off by less than one part in ten thousand.
+pub fn exponential(mean: Dur, u: u32) -> Dur {
+    /// ln 2 in 2^-32.
+    const LN_2: u128 = 2_977_044_472;
+    // The logarithm to base 2 digit by digit: squaring doubles it.
+    let u = u.max(1);
+    let mut x = u64::from(u) << u.leading_zeros();
+    let mut log: u64 = 0;
+    for bit in (0..16).rev() {
+        x = (x * x) >> 31;
+        if x >> 32 != 0 {
+            log |= 1 << bit;
+            x >>= 1;
+        }
+    }
+    let log = (u64::from(u.leading_zeros()) + 1 << 16) - log;
+    Dur((u128::from(mean.0) * u128::from(log) * LN_2 >> 48) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exponential_times_are_minus_the_logarithm() {
+        let mean = Dur(1_000_000);
+        assert_eq!(
+            exponential(mean, 1 << 31).0 / 10,
+            69_314,
+            "half of them last longer than ln 2 of the mean"
+        );
+        assert_eq!(exponential(mean, 1 << 22).0 / 1000, 6_931);
+        assert!(exponential(mean, u32::MAX).0 < 20 && exponential(mean, 0).0 / 1000 == 22_180);
+    }
 
     #[test]
     fn quantiles_are_what_they_say() {

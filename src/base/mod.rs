@@ -10,7 +10,7 @@ pub mod id;
 pub mod rng;
 pub mod time;
 
-pub use dist::Quantiles;
+pub use dist::{Quantiles, exponential};
 pub use id::{Id, IdVec};
 pub use rng::Rng;
 pub use time::{Dur, NodeTime, SimTime};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::happening::Pattern;
+use super::ledger::Cause;
 use crate::base::Dur;
 use crate::slot::SlotSet;
 use crate::trace::CantFailover;
@@ -98,11 +99,14 @@ pub enum ReplyWanted {
 pub struct WritesWanted {
     /// One client, or all together.
     pub client: Option<String>,
-    pub acked: Option<Count>,
-    pub lost: Option<Count>,
-    pub refused: Option<Count>,
-    pub unknown: Option<Count>,
+    /// In the order of [`WRITE_COUNTS`].
+    pub counts: [Option<Count>; 7],
+    pub lost_by: Vec<(Cause, Count)>,
 }
+
+/// What of a ledger can be expected, as a sentence names it.
+pub const WRITE_COUNTS: [&str; 7] =
+    ["acknowledged", "kept", "lost", "refused", "unknown", "unserved", "stale reads"];
 
 /// Everything that can be expected. Where a node is optional, `None` means every running node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,14 +230,10 @@ impl fmt::Display for Expect {
             Expect::Knows { who: None, node, knows: false } => write!(f, "no running node knows {node}"),
             Expect::Writes(w) => {
                 let of = w.client.as_deref().unwrap_or("all clients");
-                let parts = [
-                    ("acknowledged", w.acked),
-                    ("lost", w.lost),
-                    ("refused", w.refused),
-                    ("unknown", w.unknown),
-                ];
-                let parts: Vec<String> =
-                    parts.iter().filter_map(|(name, c)| c.map(|c| format!("{name} {c}"))).collect();
+                let counts = WRITE_COUNTS.iter().zip(&w.counts);
+                let counts = counts.filter_map(|(name, c)| c.map(|c| format!("{name} {c}")));
+                let by = w.lost_by.iter().map(|(cause, c)| format!("lost ({}) {c}", cause.name()));
+                let parts: Vec<String> = counts.chain(by).collect();
                 write!(f, "writes of {of}: {}", parts.join(", "))
             }
             Expect::Link { node, up } => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::judge::running;
+use super::ledger::Book;
 use crate::base::{Dur, SimTime};
 use crate::redis::bus::view::flag;
 use crate::redis::registry::ClaimId;
@@ -131,6 +132,8 @@ const SETTLE: Dur = Dur::secs(3);
 /// Watches a run. Feed it after every event; it reads what is new in the trace.
 #[derive(Clone, Debug, Default)]
 pub struct Monitor {
+    /// What becomes of the clients' writes.
+    pub book: Book,
     seen: usize,
     broken: BTreeMap<What, (SimTime, String)>,
     met: BTreeSet<What>,
@@ -147,6 +150,9 @@ pub struct Monitor {
 impl Monitor {
     /// Looks at what happened since the last call.
     pub fn watch(&mut self, w: &World) {
+        if !w.plan.clients.is_empty() {
+            self.book.watch(w);
+        }
         let from = self.seen;
         self.seen = w.trace.events.len();
         for e in &w.trace.events[from.min(self.seen)..] {

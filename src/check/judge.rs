@@ -1,8 +1,8 @@
 //! Whether an expectation holds in a world at its present moment.
 
-use super::expect::{Expect, ReplyWanted, Role, SlotsWanted};
+use super::expect::{Expect, ReplyWanted, Role, SlotsWanted, WRITE_COUNTS};
 use super::happening::Pattern;
-use super::ledger::ledger;
+use super::ledger::{Book, ledger};
 use super::{Expectation, Verdict};
 use crate::base::{Dur, SimTime};
 use crate::redis::bus::Bus;
@@ -14,14 +14,14 @@ use crate::trace::{Event, Fact, HostId, NodeId};
 use crate::world::World;
 
 /// Judges the expectation now; the caller has run the world to its time.
-pub fn judge(w: &World, e: &Expectation) -> Verdict {
-    let (ok, seen) = answer(w, &e.expect);
+pub fn judge(w: &World, book: &Book, e: &Expectation) -> Verdict {
+    let (ok, seen) = answer(w, book, &e.expect);
     Verdict { at: e.at, line: e.line, text: e.expect.to_string(), ok, seen }
 }
 
 type Answer = (bool, String);
 
-fn answer(w: &World, expect: &Expect) -> Answer {
+fn answer(w: &World, book: &Book, expect: &Expect) -> Answer {
     match expect {
         Expect::ClusterState { node, ok } => each(w, node, |_, bus| {
             let says = if bus.state_ok { "ok" } else { "fail" };
@@ -92,18 +92,17 @@ fn answer(w: &World, expect: &Expect) -> Answer {
             })
         }
         Expect::Writes(want) => {
-            let l = ledger(w, want.client.as_deref());
-            let counts = [
-                (want.acked, l.acked),
-                (want.lost, l.lost),
-                (want.refused, l.refused),
-                (want.unknown, l.unknown),
-            ];
-            let ok = counts.iter().all(|(want, n)| want.is_none_or(|c| c.holds(*n)));
-            let seen = format!(
-                "{} sent, {} acknowledged, {} refused, {} unknown, {} lost",
-                l.sent, l.acked, l.refused, l.unknown, l.lost
-            );
+            let l = ledger(w, book, want.client.as_deref());
+            let counts = [l.acked, l.kept, l.lost, l.refused, l.unknown, l.unserved, l.stale_reads];
+            let by = |cause| l.lost_by_cause.get(cause).copied().unwrap_or(0);
+            let ok = want.counts.iter().zip(counts).all(|(want, n)| want.is_none_or(|c| c.holds(n)))
+                && want.lost_by.iter().all(|(cause, want)| want.holds(by(cause)));
+            let parts: Vec<String> =
+                WRITE_COUNTS.iter().zip(counts).map(|(name, n)| format!("{n} {name}")).collect();
+            let causes: Vec<String> =
+                l.lost_by_cause.iter().map(|(cause, n)| format!("{n} {}", cause.name())).collect();
+            let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+            let seen = format!("{} sent, {}{causes}", l.sent, parts.join(", "));
             (ok, seen)
         }
         Expect::Link { node, up } => match server(w, node) {

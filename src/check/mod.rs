@@ -25,7 +25,7 @@ pub use expect::{Count, Expect, Role};
 pub use happening::{Happening, Pattern};
 pub use invariant::{Finding, Held, Monitor};
 pub use judge::judge;
-pub use ledger::{Ledger, ledger};
+pub use ledger::{Book, Cause, Ledger, ledger};
 
 /// What to ask of a run, and how long it takes.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,8 @@ pub struct Outcome {
     pub world: World,
     pub verdicts: Vec<Verdict>,
     pub findings: Vec<Finding>,
+    /// What became of the clients' writes; see [`ledger`].
+    pub book: Book,
 }
 
 impl Outcome {
@@ -93,7 +95,7 @@ pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcom
         Some(formed) => {
             for e in &script.expectations {
                 advance(&mut world, &mut monitor, formed + e.at);
-                verdicts.push(judge(&world, e));
+                verdicts.push(judge(&world, &monitor.book, e));
             }
             advance(&mut world, &mut monitor, formed + script.end);
         }
@@ -111,8 +113,9 @@ pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcom
             verdicts.extend(script.expectations.iter().map(never));
         }
     }
+    let book = monitor.book.clone();
     let findings = monitor.finish(&world);
-    Outcome { world, verdicts, findings }
+    Outcome { world, verdicts, findings, book }
 }
 
 /// Dispatches events until the deployment is formed, or never will be.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::check::{self, Outcome};
+use crate::check::{self, Ledger, Outcome};
 use crate::explain;
 use crate::scenario::{self, Scenario};
 use crate::trace::log::{LogLine, Logger};
@@ -127,14 +127,7 @@ fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Ou
         super::explain::waterfall(out, &f)?;
         writeln!(out)?;
     }
-    let l = check::ledger(w, None);
-    if l.sent > 0 {
-        writeln!(
-            out,
-            "writes: {} sent, {} acknowledged, {} kept, {} lost, {} refused, {} without an answer",
-            l.sent, l.acked, l.kept, l.lost, l.refused, l.unknown
-        )?;
-    }
+    write_writes(out, outcome)?;
     for v in &outcome.verdicts {
         writeln!(out, "{v}")?;
     }
@@ -144,9 +137,108 @@ fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Ou
     writeln!(out, "digest {}  {} events to {}s", w.trace.digest, w.dispatched(), seconds(w, w.now()))
 }
 
+/// The ledger: a line per client, then what was lost by cause.
+fn write_writes(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    let w = &outcome.world;
+    let all = check::ledger(w, &outcome.book, None);
+    if all.sent == 0 && all.reads == 0 {
+        return Ok(());
+    }
+    let header = [
+        "writes",
+        "sent",
+        "acked",
+        "kept",
+        "lost",
+        "unserved",
+        "refused",
+        "unknown",
+        "reads",
+        "stale",
+        "longest gap",
+    ];
+    writeln!(
+        out,
+        "{:<12} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7} {:>12}",
+        header[0],
+        header[1],
+        header[2],
+        header[3],
+        header[4],
+        header[5],
+        header[6],
+        header[7],
+        header[8],
+        header[9],
+        header[10]
+    )?;
+    let mut line = |name: &str, l: &Ledger, gap: String| {
+        writeln!(
+            out,
+            "{name:<12} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7} {gap:>12}",
+            l.sent, l.acked, l.kept, l.lost, l.unserved, l.refused, l.unknown, l.reads, l.stale_reads
+        )
+    };
+    let each: Vec<_> = check::ledger::clients(w).collect();
+    for (host, client) in &each {
+        let name = w.names.host_name(*host);
+        let l = check::ledger(w, &outcome.book, Some(name));
+        let gap = client.app().map_or(String::new(), |a| {
+            let gap = a.history.longest_outage().0;
+            format!("{}.{:03}s", gap / 1_000_000, gap / 1000 % 1000)
+        });
+        if l.sent > 0 || l.reads > 0 {
+            line(name, &l, gap)?;
+        }
+    }
+    if each.len() > 1 {
+        line("all", &all, String::new())?;
+    }
+    if all.lost > 0 {
+        writeln!(out, "\nlost writes by cause")?;
+        for (cause, n) in &all.lost_by_cause {
+            writeln!(out, "{n:>9}  {}", cause.name())?;
+            if !cause.remedy().is_empty() {
+                writeln!(out, "           kept by: {}", cause.remedy())?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
+fn writes_json(w: &World, outcome: &Outcome) -> serde_json::Value {
+    let one = |client: Option<&str>| {
+        let l = check::ledger(w, &outcome.book, client);
+        let causes: serde_json::Map<_, _> =
+            l.lost_by_cause.iter().map(|(cause, n)| (cause.name().to_string(), json!(n))).collect();
+        json!({"sent": l.sent, "acked": l.acked, "kept": l.kept, "lost": l.lost, "lost_by_cause": causes,
+               "refused": l.refused, "unknown": l.unknown, "unserved": l.unserved,
+               "reads": l.reads, "stale_reads": l.stale_reads})
+    };
+    let mut all = one(None);
+    let clients: serde_json::Map<_, _> = check::ledger::clients(w)
+        .map(|(host, c)| {
+            let name = w.names.host_name(host);
+            let mut client = one(Some(name));
+            if let Some(app) = c.app() {
+                let c = app.history.counts;
+                client["library"] = json!(app.spec().rules.name);
+                client["longest_gap_ms"] = json!(app.history.longest_outage().0 as f64 / 1000.0);
+                client["retries"] = json!(c.retries);
+                client["redirections"] = json!(c.redirections);
+                client["refreshes"] = json!(c.refreshes);
+                client["timeouts"] = json!(c.timeouts);
+                client["dropped"] = json!(c.dropped);
+            }
+            (name.to_string(), client)
+        })
+        .collect();
+    all["clients"] = clients.into();
+    all
+}
+
 fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Value {
     let w = &outcome.world;
-    let l = check::ledger(w, None);
     let expectations: Vec<_> = outcome
         .verdicts
         .iter()
@@ -183,8 +275,7 @@ fn as_json(scenario: &Scenario, seed: u64, outcome: &Outcome) -> serde_json::Val
         "events": w.dispatched(),
         "ok": outcome.ok(),
         "failovers": failovers,
-        "writes": {"sent": l.sent, "acked": l.acked, "kept": l.kept, "lost": l.lost,
-                   "refused": l.refused, "unknown": l.unknown},
+        "writes": writes_json(w, outcome),
         "expectations": expectations,
         "checks": checks,
     })

@@ -1,8 +1,10 @@
 //! Every key of a scenario file with one line for people. The manual page is made from this table; a test
 //! holds it equal to what `schema` reads.
 
+use crate::check::Cause;
 use crate::check::happening::HAPPENINGS;
 use crate::check::invariant::INVARIANTS;
+use crate::redis::client::Rules;
 use crate::world::net::NetModel;
 
 /// One key.
@@ -225,23 +227,75 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "[[client]]",
-        doc: "A program that writes from the moment the cluster is formed.",
+        doc: "A program that writes and reads from the moment the cluster is formed. Each client has keys of its own.",
         keys: &[
             key(
                 "kind",
                 "word",
                 "needed",
-                "`cluster-writer`: random keys, one write at a time, follows MOVED and ASK. `writer`: one node, one key, a fixed rate, answered or not. `prober`: one node, one write at a time, notes when the answer changes.",
+                "`app`: an application with a cluster-aware library. `cluster-writer`: an `app` with one command under way at most. `writer`: one node, one key, a fixed rate, answered or not. `prober`: one node, one write at a time, notes when the answer changes.",
             ),
             key("name", "name", "client1, ...", "What it is called."),
-            key("rate", "1 to 100000", "100; prober 500", "Writes per second."),
-            key("keys", "1 to 1000000", "1000", "cluster-writer: how many keys there are."),
-            key("timeout", TIME, "1s", "cluster-writer: how long it waits for an answer."),
+            key("count", "1 to 1000", "one, without a number", "So many of them: `name-1`, `name-2`, ..."),
+            key(
+                "library",
+                "name",
+                "plain",
+                "app: whose rules for maps, redirections, retries and timeouts it follows; see the libraries below.",
+            ),
+            key(
+                "rate",
+                "1 to 100000",
+                "100; prober 500",
+                "Commands per second, whether answered or not (open loop).",
+            ),
+            key("arrivals", "word", "exact", "app: `exact` or `poisson`."),
+            key(
+                "in-flight",
+                "1 to 10000",
+                "64; cluster-writer 1",
+                "app: commands that arrive while so many are under way are dropped and counted.",
+            ),
+            key(
+                "workers",
+                "1 to 10000",
+                "none",
+                "app: instead of a rate, so many workers that ask again when answered (closed loop).",
+            ),
+            key("think", TIME, "0", "app: how long a worker pauses between an answer and its next command."),
+            key("reads", "0 to 100", "0", "app: percentage of commands that read."),
+            key("read-from", "word", "master", "app: `master` or `replica`."),
+            key(
+                "keys",
+                "1 to 10000000",
+                "1000",
+                "app: how many keys it has. It never has two writes to one key under way.",
+            ),
+            key(
+                "spread",
+                "word",
+                "uniform",
+                "app: `uniform`, or `zipf` (the key of rank n is used 1/n as often as the first).",
+            ),
+            key("tag", "text", "none", "app: a hash tag that all its keys share, so that they share a slot."),
+            key("value-size", "1 to 1000000", "16", "app: bytes of a value."),
+            key("timeout", TIME, "the library's", "app: how long it waits for an answer."),
+            key("connect-timeout", TIME, "the library's", "app: how long it waits for a connection."),
+            key("retries", "0 to 100", "the library's", "app: how often a command is sent again."),
+            key("wait", "table", "none", "app: WAIT after each write; see `wait`."),
             key("node", NODE, "needed", "writer, prober: its node."),
             key("key", "text", "one of the node's", "writer, prober: its key."),
             key("host", "name", "none", "Where it runs: the machine."),
             key("rack", "name", "none", "Its rack."),
             key("zone", "name", "none", "Its zone."),
+        ],
+    },
+    Table {
+        name: "wait",
+        doc: "A write counts as acknowledged only if WAIT answers that so many replicas have it; else it is unknown.",
+        keys: &[
+            key("replicas", "1 to 1000", "needed", "How many replicas."),
+            key("timeout", TIME, "1s", "How long the server waits for them."),
         ],
     },
     Table {
@@ -445,11 +499,30 @@ pub(super) const TABLES: &[Table] = &[
         name: "expect.writes",
         doc: "At least one count.",
         keys: &[
-            key("client", "client", "all together", "Whose writes."),
+            key(
+                "client",
+                "client",
+                "all together",
+                "Whose writes; the name without a number for all of a `count`.",
+            ),
             key("acked", COUNT, "any", "Acknowledged."),
-            key("lost", COUNT, "any", "Acknowledged, and not in the data of who serves the slot now."),
-            key("refused", COUNT, "any", "Answered with an error."),
-            key("unknown", COUNT, "any", "Not answered."),
+            key("kept", COUNT, "any", "Acknowledged, and in the data of who serves the slot now."),
+            key(
+                "lost",
+                COUNT,
+                "any",
+                "Acknowledged, and not in these data, or not any more since it was acknowledged.",
+            ),
+            key("lost-by", "table of counts", "any", "Lost by cause; the causes are listed below."),
+            key("refused", COUNT, "any", "Answered with an error, or never sent."),
+            key("unknown", COUNT, "any", "Not answered: maybe done."),
+            key("unserved", COUNT, "any", "Acknowledged, and nobody running serves the slot now."),
+            key(
+                "stale-reads",
+                COUNT,
+                "any",
+                "Reads that returned an older value than one acknowledged before they began.",
+            ),
         ],
     },
     Table {
@@ -547,6 +620,18 @@ pub fn reference_markdown() -> String {
             p.preset, a.p50, a.p99, b.p50, b.p99, p.loss_ppm
         ));
     }
+    out.push_str(
+        "\n## Client libraries\n\nFor `library` of `[[client]]`: the rules of each with its defaults.\n\n",
+    );
+    out.push_str("| library | read from | what it does |\n| --- | --- | --- |\n");
+    for r in Rules::ALL {
+        out.push_str(&format!("| `{}` | {} | {} |\n", r.name, r.source, r.doc));
+    }
+    out.push_str("\n## What kills an acknowledged write\n\nFor `lost-by` of `expect.writes`.\n\n");
+    out.push_str("| cause | what would have kept it |\n| --- | --- |\n");
+    for c in Cause::ALL {
+        out.push_str(&format!("| `{}` | {} |\n", c.name(), c.remedy()));
+    }
     out.push_str("\n## What can happen\n\nFor `expect.happened` and `expect.order`.\n\n| word | what it is |\n| --- | --- |\n");
     for h in HAPPENINGS {
         out.push_str(&format!("| `{}` | {} |\n", h.name, h.doc));
@@ -586,6 +671,7 @@ mod tests {
             ("[[node]]", known::<Node>()),
             ("clock", known::<Clock>()),
             ("[[client]]", known::<Client>()),
+            ("wait", known::<Wait>()),
             ("[[step]]", known::<Step>()),
             ("do", known::<Do>()),
             ("do.cut", known::<Cut>()),

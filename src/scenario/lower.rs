@@ -1,6 +1,7 @@
 //! Meaning: from the syntax of a scenario to a plan and a script. Nothing stops at the first mistake;
 //! a plan comes out only if there was none.
 
+mod clients;
 mod deploy;
 mod expect;
 mod replication;
@@ -25,8 +26,6 @@ use crate::world::plan::{ClientPlan, Formation, NodeSpec, Plan, Step};
 pub const MAX_NODES: usize = 1000;
 /// More steps are refused.
 pub const MAX_STEPS: usize = 10_000;
-/// More clients are refused.
-const MAX_CLIENTS: usize = 200;
 /// How long a run goes on after its last step, unless the file says so.
 const TAIL: Dur = Dur::secs(10);
 /// How long a run without steps is.

@@ -111,14 +111,34 @@ table! {
     Client {
         kind: Option<Spanned<String>>,
         name: Option<Spanned<String>>,
+        count: Option<Spanned<i64>>,
+        library: Option<Spanned<String>>,
         rate: Option<Spanned<i64>>,
+        arrivals: Option<Spanned<Arrivals>>,
+        in_flight: Option<Spanned<i64>>,
+        workers: Option<Spanned<i64>>,
+        think: Option<Spanned<Time>>,
+        reads: Option<Spanned<i64>>,
+        read_from: Option<Spanned<ReadFromWord>>,
         keys: Option<Spanned<i64>>,
+        spread: Option<Spanned<SpreadWord>>,
+        tag: Option<Spanned<String>>,
+        value_size: Option<Spanned<i64>>,
         timeout: Option<Spanned<Time>>,
+        connect_timeout: Option<Spanned<Time>>,
+        retries: Option<Spanned<i64>>,
+        wait: Option<Spanned<Wait>>,
         node: Option<Spanned<String>>,
         key: Option<Spanned<String>>,
         host: Option<String>,
         rack: Option<String>,
         zone: Option<String>,
+    }
+}
+table! {
+    Wait {
+        replicas: Option<Spanned<i64>>,
+        timeout: Option<Spanned<Time>>,
     }
 }
 table! {
@@ -279,9 +299,13 @@ table! {
     Writes {
         client: Option<Spanned<String>>,
         acked: Option<Number>,
+        kept: Option<Number>,
         lost: Option<Number>,
+        lost_by: Named<Number>,
         refused: Option<Number>,
         unknown: Option<Number>,
+        unserved: Option<Number>,
+        stale_reads: Option<Number>,
     }
 }
 table! {
@@ -320,6 +344,28 @@ table! {
         on: Option<Spanned<String>>,
         about: Option<Spanned<String>>,
     }
+}
+
+/// When the commands of an open loop come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    Exact,
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadFromWord {
+    Master,
+    Replica,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpreadWord {
+    Uniform,
+    Zipf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -584,6 +584,21 @@ pub enum Fact {
         slot: u16,
         error: Arc<str>,
     },
+    /// A write of a client was acknowledged: its number among the client's writes to the key.
+    WriteAcked {
+        by: HostId,
+        key: u32,
+        version: u32,
+        slot: u16,
+    },
+    /// A write of a client was not acknowledged.
+    WriteFailed {
+        by: HostId,
+        key: u32,
+        version: u32,
+        slot: u16,
+        error: Arc<str>,
+    },
     /// An admin tool prints a line. `routine`: one of many alike, such as a dot per key.
     Printed {
         text: Arc<str>,
@@ -668,7 +683,9 @@ impl Fact {
             | Reported { .. }
             | NodeDiscovered { .. }
             | DirtySlotsDeleted { .. } => Level::Headline,
-            ReportedBack { .. }
+            WriteAcked { .. }
+            | WriteFailed { .. }
+            | ReportedBack { .. }
             | HandshakeKnown { .. }
             | UpdateSent { .. }
             | RoleSeen { .. }

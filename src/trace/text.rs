@@ -210,6 +210,8 @@ impl Topic {
             ToolStarted { .. } => Topic::Deed,
             WriteAccepted { .. }
             | WriteRefused { .. }
+            | WriteAcked { .. }
+            | WriteFailed { .. }
             | Printed { .. }
             | ToolEnded { .. }
             | CommandRead { .. } => Topic::Client,
@@ -586,6 +588,8 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         | Fact::DirtySlotsDeleted { .. }
         | Fact::WriteAccepted { .. }
         | Fact::WriteRefused { .. }
+        | Fact::WriteAcked { .. }
+        | Fact::WriteFailed { .. }
         | Fact::Printed { .. }
         | Fact::ToolStarted { .. }
         | Fact::ToolEnded { .. }
@@ -864,6 +868,15 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         }
         Fact::WriteRefused { slot, error, .. } => {
             format!("has its write to slot {slot} refused: {}", brief(error))
+        }
+        Fact::WriteAcked { key, version, slot, .. } => {
+            format!("has write {version} to its key {key} acknowledged, slot {slot}")
+        }
+        Fact::WriteFailed { key, version, slot, error, .. } => {
+            format!(
+                "has no acknowledgement of write {version} to its key {key}, slot {slot}: {}",
+                brief(error)
+            )
         }
         Fact::Printed { text, .. } => format!("prints {}", brief(text)),
         Fact::ToolStarted { line } => format!("runs redis-cli {line}"),

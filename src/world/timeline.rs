@@ -10,7 +10,6 @@ use super::World;
 use super::host::Program;
 use super::plan::{Action, Plan};
 use crate::base::{Dur, SimTime};
-use crate::redis::client::Write;
 use crate::trace::{Event, Fact, Level};
 
 /// Dispatched events between checkpoints: a few milliseconds of replay at most.
@@ -250,7 +249,7 @@ fn unanswered(facts: &[Event]) -> Vec<usize> {
 fn weight(world: &World) -> u64 {
     let host = |program: &Option<Program>| match program {
         Some(Program::Server(s)) => s.bus.as_ref().map_or(0, |b| b.table_bytes()),
-        Some(Program::Client(c)) => c.writes.len() * size_of::<Write>(),
+        Some(Program::Client(c)) => c.bytes(),
         _ => 0,
     };
     world.hosts.iter().map(|h| HOST_WEIGHT + host(&h.program) as u64).sum()

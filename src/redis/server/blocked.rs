@@ -123,7 +123,6 @@ impl Server {
         self.unwatch(conn);
         self.clients.remove(&conn);
         self.pubsub.client_gone(conn);
-        self.write_state.remove(&conn);
         self.postponed.retain(|(c, _)| *c != conn);
         self.waiters.retain(|w| w.conn != conn);
         self.unblocked.retain(|&c| c != conn);

@@ -125,7 +125,7 @@ impl Server {
                 }
             };
             if let Some(redirect) = redirect {
-                self.note_refused_write(cx, conn, spec, args, &redirect);
+                self.note_refused_write(cx, spec, args, &redirect);
                 if spec.is_exec() {
                     self.discard_transaction(conn);
                 } else {
@@ -154,7 +154,7 @@ impl Server {
         }
         if let (true, Some(r)) = (spec.is(prop::WRITE), &reply) {
             let slot = spec.keys_of(args).next().map_or(0, |k| key_slot(k));
-            self.note_write(cx, conn, slot, r);
+            self.note_write(cx, slot, r);
         }
         Outcome::Ran(reply)
     }
@@ -289,17 +289,10 @@ impl Server {
         self.clients.get(&conn).is_some_and(|c| c.peer.ip == self.ip)
     }
 
-    fn note_refused_write(
-        &mut self,
-        cx: &mut Cx<'_>,
-        conn: ConnId,
-        spec: &Spec,
-        args: &Command,
-        why: &Value,
-    ) {
+    fn note_refused_write(&mut self, cx: &mut Cx<'_>, spec: &Spec, args: &Command, why: &Value) {
         if spec.is(prop::WRITE) {
             let slot = spec.keys_of(args).next().map_or(0, |k| key_slot(k));
-            self.note_write(cx, conn, slot, why);
+            self.note_write(cx, slot, why);
         }
     }
 }

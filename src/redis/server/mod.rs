@@ -137,8 +137,8 @@ pub struct Server {
     next_client: u64,
     /// Keys that the last load from disk found.
     pub keys_loaded: u64,
-    /// By whom the first write after a refusal came: for the headline trace.
-    write_state: BTreeMap<ConnId, bool>,
+    /// Whether the last write of a client was accepted, since this node became what it is.
+    accepts: Option<bool>,
     /// A client waits for DEBUG SLEEP and the like.
     pub cluster_enabled: bool,
     pub good_replicas: usize,
@@ -187,7 +187,7 @@ impl Server {
             stats: Stats::default(),
             next_client: 1,
             keys_loaded: 0,
-            write_state: BTreeMap::new(),
+            accepts: None,
             cluster_enabled: conf.cluster_enabled,
             good_replicas: 0,
             conf,
@@ -355,10 +355,14 @@ impl Server {
         match order {
             Order::Follow { ip, port } => {
                 self.disconnect_blocked(cx);
+                self.accepts = None;
                 self.repl.set_master(cx, Addr { ip, port });
                 self.unpause();
             }
-            Order::Lead => self.repl.unset_master(cx),
+            Order::Lead => {
+                self.accepts = None;
+                self.repl.unset_master(cx);
+            }
             Order::UpdateState => {
                 self.with_bus(cx, |b, cx, _| b.update_state(cx));
             }
@@ -757,18 +761,23 @@ impl Server {
         self.apply_replicated(cx, command);
     }
 
-    /// Notes, for the headline trace, when writes of a client begin or cease to be accepted.
-    pub(crate) fn note_write(&mut self, cx: &mut Cx<'_>, conn: ConnId, slot: u16, reply: &Value) {
+    /// Notes, for the headline trace, when this node begins or ceases to accept writes. That it sends a client
+    /// elsewhere says nothing of that.
+    pub(crate) fn note_write(&mut self, cx: &mut Cx<'_>, slot: u16, reply: &Value) {
         let ok = !reply.is_error();
-        if self.write_state.insert(conn, ok) == Some(ok) {
+        if self.accepts == Some(ok) {
             return;
         }
-        let by = self.clients.get(&conn).map_or(HostId(u32::MAX), |_| HostId(u32::MAX));
+        let by = HostId(u32::MAX);
         if ok {
+            self.accepts = Some(true);
             cx.note(crate::trace::Level::Headline, || Fact::WriteAccepted { by, slot });
-        } else {
-            let error: Arc<str> = reply.as_str().unwrap_or("").into();
-            cx.note(crate::trace::Level::Headline, || Fact::WriteRefused { by, slot, error });
+            return;
+        }
+        let text = reply.as_str().unwrap_or("");
+        if self.accepts.is_some() && !text.starts_with("MOVED ") && !text.starts_with("ASK ") {
+            self.accepts = Some(false);
+            cx.note(crate::trace::Level::Headline, || Fact::WriteRefused { by, slot, error: text.into() });
         }
     }
 

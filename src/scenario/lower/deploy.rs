@@ -8,15 +8,12 @@ use serde_spanned::Spanned;
 
 use super::super::schema::{self, Form, Latency, Named, Setting, StartWord, Words};
 use super::super::units;
-use super::{Lower, MAX_CLIENTS, MAX_NODES};
+use super::{Lower, MAX_NODES};
 use crate::base::{Dur, Quantiles};
 use crate::params::{Config, DIRECTIVES, MAX_CONF_BYTES, Source, directive, nearest, parse_conf};
 use crate::redis::Addr;
-use crate::redis::admin::master_range;
-use crate::redis::client::ClientSpec;
-use crate::slot::key_slot;
 use crate::world::net::NetModel;
-use crate::world::plan::{ClientPlan, ClockSpec, Formation, NodeSpec, Place, Start};
+use crate::world::plan::{ClockSpec, Formation, NodeSpec, Place, Start};
 
 /// Nodes start within this, unless they start together.
 const START_WINDOW: Dur = Dur::secs(1);
@@ -426,107 +423,11 @@ impl Lower {
         }
         q
     }
-
-    // ---- clients ----------------------------------------------------------------------------------
-
-    pub(super) fn clients(&mut self, list: &[Spanned<schema::Client>]) {
-        if let Some(first) = list.get(MAX_CLIENTS) {
-            self.wrong(first.span(), format!("more than {MAX_CLIENTS} clients"), None);
-        }
-        for (i, c) in list.iter().take(MAX_CLIENTS).enumerate() {
-            self.client(i, c);
-        }
-    }
-
-    fn client(&mut self, i: usize, table: &Spanned<schema::Client>) {
-        let c = table.get_ref();
-        let name = match &c.name {
-            None => format!("client{}", i + 1),
-            Some(n) => {
-                if !is_name(n.get_ref()) {
-                    self.wrong(
-                        n.span(),
-                        format!("`{}` is no name for a client", n.get_ref()),
-                        Some(NAME_RULE.into()),
-                    );
-                }
-                n.get_ref().clone()
-            }
-        };
-        let taken = self.nodes.iter().any(|n| n.name == name) || self.clients.iter().any(|o| o.name == name);
-        if taken || name == "all" || name.starts_with("redis-cli") {
-            let place = c.name.as_ref().map_or(table.span(), Spanned::span);
-            self.wrong(place, format!("the name `{name}` is taken"), None);
-        }
-        let rate = c.rate.as_ref().and_then(|r| self.number(r, 1..=100_000, "rate per second"));
-        let every = |default: u64| Dur(1_000_000 / rate.map_or(default, |r| r as u64));
-        let Some(kind) = &c.kind else {
-            self.missing(table.span(), "[[client]] does not say its kind", "add: kind = \"cluster-writer\"");
-            return;
-        };
-        let spec = match kind.get_ref().as_str() {
-            "cluster-writer" => {
-                self.only_for(&c.node, "node", "writer and prober");
-                self.only_for(&c.key, "key", "writer and prober");
-                let keys = c.keys.as_ref().and_then(|k| self.number(k, 1..=1_000_000, "number of keys"));
-                ClientSpec::ClusterWriter {
-                    seeds: Vec::new(),
-                    interval: every(100),
-                    keys: keys.unwrap_or(1000) as u32,
-                    timeout: c.timeout.as_ref().map_or(Dur::secs(1), |t| t.get_ref().0.max(Dur::ms(1))),
-                }
-            }
-            kind @ ("writer" | "prober") => {
-                self.only_for(&c.keys, "keys", "cluster-writer");
-                self.only_for(&c.timeout, "timeout", "cluster-writer");
-                let Some(node) = &c.node else {
-                    self.missing(table.span(), format!("a {kind} stays with one node"), "add: node = \"n1\"");
-                    return;
-                };
-                let name = self.node(node);
-                let Some(index) = self.nodes.iter().position(|n| n.name == name) else { return };
-                let key = c.key.as_ref().map(|k| k.get_ref().clone());
-                let key = key.unwrap_or_else(|| self.key_of(index));
-                let node = self.nodes[index].addr();
-                match kind {
-                    "writer" => ClientSpec::Writer { node, key, interval: every(100) },
-                    _ => ClientSpec::Prober { node, key, period: every(500) },
-                }
-            }
-            other => {
-                let kinds = ["cluster-writer", "writer", "prober"];
-                let help = nearest(other, kinds).map_or_else(
-                    || format!("there are {}", kinds.join(", ")),
-                    |n| format!("did you mean `{n}`?"),
-                );
-                self.wrong(kind.span(), format!("there is no kind of client `{other}`"), Some(help));
-                return;
-            }
-        };
-        let place = Place { host: c.host.clone(), rack: c.rack.clone(), zone: c.zone.clone() };
-        self.clients.push(ClientPlan { name, ip: Ipv4Addr::LOCALHOST, place, spec });
-    }
-
-    fn only_for<T>(&mut self, value: &Option<Spanned<T>>, key: &str, kinds: &str) {
-        if let Some(v) = value {
-            self.wrong(v.span(), format!("`{key}` is for {kinds}"), Some("leave it out".into()));
-        }
-    }
-
-    /// A key in the slots that the node owns when the cluster is formed; any key, if it owns none.
-    fn key_of(&self, node: usize) -> String {
-        let key = |i: u32| format!("k{i}");
-        if node >= self.masters {
-            return key(0);
-        }
-        let (first, last) = master_range(node as u32, self.masters as u32);
-        (0..).map(key).find(|k| (first..=last).contains(&key_slot(k.as_bytes()))).unwrap_or_default()
-    }
 }
 
-const NAME_RULE: &str = "letters, digits, `-` and `_`; not `all`";
+pub(super) const NAME_RULE: &str = "letters, digits, `-` and `_`; not `all`";
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !name.is_empty() && name.len() <= 64 && name != "all" && name.chars().all(plain)
 }

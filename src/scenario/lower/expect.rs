@@ -9,7 +9,7 @@ use super::Lower;
 use crate::base::Dur;
 use crate::check::expect::{REFUSALS, ReplyWanted, SlotsWanted, WritesWanted};
 use crate::check::happening::{HAPPENINGS, happening};
-use crate::check::{Count, Expect, Expectation, Pattern, Role};
+use crate::check::{Cause, Count, Expect, Expectation, Pattern, Role};
 use crate::params::nearest;
 use crate::slot::{SLOTS, SlotSet};
 use crate::world::probe::health::Overall;
@@ -211,19 +211,28 @@ impl Lower {
         let t = w.get_ref();
         if let Some(c) = &t.client {
             let known: Vec<String> = self.clients.iter().map(|c| c.name.clone()).collect();
-            if !known.contains(c.get_ref()) {
+            let many = known.iter().any(|k| k.rsplit_once('-').is_some_and(|(name, _)| name == c.get_ref()));
+            if !known.contains(c.get_ref()) && !many {
                 self.unknown_name(c, "client", &known);
             }
         }
-        let n = |n: Option<Number>| n.map(|n| n.0);
+        let counts = [t.acked, t.kept, t.lost, t.refused, t.unknown, t.unserved, t.stale_reads];
+        let mut lost_by = Vec::new();
+        for (name, count) in &t.lost_by {
+            match Cause::ALL.into_iter().find(|c| c.name() == name.get_ref()) {
+                Some(cause) => lost_by.push((cause, count.get_ref().0)),
+                None => {
+                    let known = Cause::ALL.map(|c| c.name().to_string());
+                    self.unknown_name(name, "cause of a loss", &known);
+                }
+            }
+        }
         let want = WritesWanted {
             client: t.client.as_ref().map(|c| c.get_ref().clone()),
-            acked: n(t.acked),
-            lost: n(t.lost),
-            refused: n(t.refused),
-            unknown: n(t.unknown),
+            counts: counts.map(|n| n.map(|n| n.0)),
+            lost_by,
         };
-        if [want.acked, want.lost, want.refused, want.unknown].iter().all(Option::is_none) {
+        if counts.iter().all(Option::is_none) && t.lost_by.is_empty() {
             self.missing(w.span(), "nothing is expected of the writes", "add for example: lost = 0");
             return None;
         }

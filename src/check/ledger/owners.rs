@@ -1,0 +1,96 @@
+//! Whose data counts: the node that serves each slot.
+
+use crate::redis::bus::view::ME;
+use crate::redis::registry::ClaimId;
+use crate::slot::SLOTS;
+use crate::trace::HostId;
+use crate::world::World;
+
+/// A process: a host and how often it has booted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub host: HostId,
+    pub boots: u32,
+}
+
+/// What one running master claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    process: Process,
+    epoch: u64,
+    /// `None`: all slots, without a cluster.
+    slots: Option<ClaimId>,
+}
+
+/// Who serves each slot: of the running masters that claim it the one with the highest configEpoch; without a
+/// cluster, the first running master. A slot that nobody running claims stays with its last owner.
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    claims: Vec<Claim>,
+    of_slot: Vec<Option<Process>>,
+}
+
+/// A slot that changed its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    pub slot: u16,
+    pub from: Option<Process>,
+    pub to: Process,
+}
+
+impl Owners {
+    pub fn of(&self, slot: u16) -> Option<Process> {
+        self.of_slot.get(usize::from(slot)).copied().flatten()
+    }
+
+    /// Whether a running node claims it now.
+    pub fn serves(&self, w: &World, p: Process) -> bool {
+        w.server(p.host).is_some() && w.hosts[p.host].boots == p.boots
+    }
+
+    /// Looks again; the slots that changed hands.
+    pub fn update(&mut self, w: &World) -> Vec<Move> {
+        let claims: Vec<Claim> = w
+            .servers()
+            .filter(|(_, s)| !s.loading)
+            .filter_map(|(host, s)| {
+                let process = Process { host, boots: w.hosts[host].boots };
+                match &s.bus {
+                    Some(bus) if bus.me().is_master() => {
+                        let (epoch, slots) = (bus.row(ME).config_epoch, bus.me().slots);
+                        (slots != ClaimId::EMPTY).then_some(Claim { process, epoch, slots: Some(slots) })
+                    }
+                    None if !s.repl.is_replica() => Some(Claim { process, epoch: 0, slots: None }),
+                    _ => None,
+                }
+            })
+            .collect();
+        if claims == self.claims {
+            return Vec::new();
+        }
+        let mut best: Vec<Option<(u64, Process)>> = vec![None; SLOTS.into()];
+        for c in &claims {
+            let mut claim = |slot: u16| {
+                let entry = &mut best[usize::from(slot)];
+                if entry.is_none_or(|(epoch, _)| epoch < c.epoch) {
+                    *entry = Some((c.epoch, c.process));
+                }
+            };
+            match c.slots {
+                Some(id) => w.names.slots(id).iter().for_each(&mut claim),
+                None => (0..SLOTS).for_each(&mut claim),
+            }
+        }
+        self.claims = claims;
+        self.of_slot.resize(SLOTS.into(), None);
+        let mut moves = Vec::new();
+        for (slot, (now, best)) in (0..SLOTS).zip(self.of_slot.iter_mut().zip(best)) {
+            if let Some((_, to)) = best
+                && *now != Some(to)
+            {
+                moves.push(Move { slot, from: now.replace(to), to });
+            }
+        }
+        moves
+    }
+}
