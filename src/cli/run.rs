@@ -184,7 +184,7 @@ fn write_writes(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         let name = w.names.host_name(*host);
         let l = check::ledger(w, &outcome.book, Some(name));
         let gap = client.app().map_or(String::new(), |a| {
-            let gap = a.history.longest_outage().0;
+            let gap = a.history.longest_outage(w.hosts[*host].clock.read(w.now())).0;
             format!("{}.{:03}s", gap / 1_000_000, gap / 1000 % 1000)
         });
         if l.sent > 0 || l.reads > 0 {
@@ -223,7 +223,8 @@ fn writes_json(w: &World, outcome: &Outcome) -> serde_json::Value {
             if let Some(app) = c.app() {
                 let c = app.history.counts;
                 client["library"] = json!(app.spec().rules.name);
-                client["longest_gap_ms"] = json!(app.history.longest_outage().0 as f64 / 1000.0);
+                client["longest_gap_ms"] =
+                    json!(app.history.longest_outage(w.hosts[host].clock.read(w.now())).0 as f64 / 1000.0);
                 client["retries"] = json!(c.retries);
                 client["redirections"] = json!(c.redirections);
                 client["refreshes"] = json!(c.refreshes);

@@ -10,6 +10,8 @@
 //! | `n_elections_without_winner` | failovers that came to nothing |
 //! | `mechanism: NAME` | 1 if a failover of the run shows it |
 //! | `n_writes_sent`, `_acked`, `_kept`, `_lost`, `_refused`, `_unknown` | the write ledger |
+//! | `n_writes_lost: CAUSE` | those lost to this cause |
+//! | `n_stale_reads` | reads that returned less than was acknowledged before them |
 //! | `bytes_bus_per_s`, `bus_messages_per_s` | bus traffic of all nodes, per simulated second since the beginning |
 //! | `n_events` | dispatched events |
 //! | `held: TEXT` | 1 if the expectation came true, else 0 |
@@ -33,7 +35,7 @@ pub fn measure(outcome: &Outcome) -> Metrics {
     let mut count = |name: &str, n: u64| m.insert(name.to_string(), Some(n as f64));
     count("n_failovers", won as u64);
     count("n_elections_without_winner", (failovers.len() - won) as u64);
-    let l = check::ledger(w, None);
+    let l = check::ledger(w, &outcome.book, None);
     if l.sent > 0 {
         for (name, n) in [
             ("n_writes_sent", l.sent),
@@ -42,8 +44,12 @@ pub fn measure(outcome: &Outcome) -> Metrics {
             ("n_writes_lost", l.lost),
             ("n_writes_refused", l.refused),
             ("n_writes_unknown", l.unknown),
+            ("n_stale_reads", l.stale_reads),
         ] {
             count(name, n);
+        }
+        for (cause, n) in &l.lost_by_cause {
+            count(&format!("n_writes_lost: {}", cause.name()), *n);
         }
     }
     count("n_events", w.dispatched());

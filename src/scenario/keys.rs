@@ -283,7 +283,12 @@ pub(super) const TABLES: &[Table] = &[
             key("connect-timeout", TIME, "the library's", "app: how long it waits for a connection."),
             key("retries", "0 to 100", "the library's", "app: how often a command is sent again."),
             key("wait", "table", "none", "app: WAIT after each write; see `wait`."),
-            key("node", NODE, "needed", "writer, prober: its node."),
+            key(
+                "node",
+                NODE,
+                "needed; app: any",
+                "writer, prober: its node. app: all its keys are in one slot that this node has at first.",
+            ),
             key("key", "text", "one of the node's", "writer, prober: its key."),
             key("host", "name", "none", "Where it runs: the machine."),
             key("rack", "name", "none", "Its rack."),
@@ -662,7 +667,7 @@ mod tests {
 
     #[test]
     fn every_key_is_documented_and_nothing_else_is() {
-        let schema: [(&str, Vec<String>); 23] = [
+        let schema: [(&str, Vec<String>); 24] = [
             ("top", known::<File>()),
             ("[cluster]", known::<Cluster>()),
             ("[replication]", known::<Replication>()),

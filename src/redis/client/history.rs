@@ -132,9 +132,10 @@ impl History {
         o.ok.replace(ok) != Some(ok)
     }
 
-    /// The longest time without a success on any part of the slots.
-    pub fn longest_outage(&self) -> Dur {
-        self.outages.iter().map(|o| o.longest).max().unwrap_or_default()
+    /// The longest time without a success on any part of the slots, up to now.
+    pub fn longest_outage(&self, now: NodeTime) -> Dur {
+        let open = |o: &Outage| o.last_ok.map_or(Dur::ZERO, |last| now.since(last));
+        self.outages.iter().map(|o| o.longest.max(open(o))).max().unwrap_or_default()
     }
 
     /// Acknowledged writes to the key with numbers in `from + 1 ..= to`.

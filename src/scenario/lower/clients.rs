@@ -118,16 +118,21 @@ impl Lower {
     }
 
     fn app(&mut self, c: &schema::Client, many: bool) -> Option<ClientSpec> {
-        self.only_for(&c.node, "node", "writer and prober");
         self.only_for(&c.key, "key", "writer and prober");
         let rules = self.rules(c);
         let load = self.load(c, many);
         let reads = c.reads.as_ref().and_then(|r| self.number(r, 0..=100, "percentage of reads"));
         let keys = c.keys.as_ref().and_then(|k| self.number(k, 1..=10_000_000, "number of keys"));
-        let tag = c.tag.as_ref().map(|t| t.get_ref().clone());
+        let mut tag = c.tag.as_ref().map(|t| t.get_ref().clone());
         if let Some(t) = c.tag.as_ref().filter(|t| t.get_ref().is_empty() || t.get_ref().contains(['{', '}']))
         {
             self.wrong(t.span(), "no hash tag", Some("the text between the braces, such as: user1".into()));
+        }
+        if let Some(node) = &c.node {
+            self.only_one(&c.tag, "tag", "node");
+            let name = self.node(node);
+            let index = self.nodes.iter().position(|n| n.name == name)?;
+            tag = Some(self.key_of(index));
         }
         let size = c.value_size.as_ref().and_then(|s| self.number(s, 1..=1_000_000, "size of a value"));
         let read_from = match c.read_from.as_ref().map(Spanned::get_ref) {
@@ -217,6 +222,16 @@ impl Lower {
         };
         let replicas = self.number(replicas, 1..=1000, "number of replicas")?;
         Some((replicas as u32, t.timeout.as_ref().map_or(Dur::secs(1), |t| t.get_ref().0.max(Dur::ms(1)))))
+    }
+
+    fn only_one<T>(&mut self, value: &Option<Spanned<T>>, key: &str, other: &str) {
+        if let Some(v) = value {
+            self.wrong(
+                v.span(),
+                format!("`{key}` and `{other}` exclude each other"),
+                Some("leave one out".into()),
+            );
+        }
     }
 
     fn for_apps<T>(&mut self, value: &Option<Spanned<T>>, key: &str) {
