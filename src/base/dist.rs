@@ -80,8 +80,8 @@ pub fn exponential(mean: Dur, u: u32) -> Dur {
             x >>= 1;
         }
     }
-    let log = (u64::from(u.leading_zeros()) + 1 << 16) - log;
-    Dur((u128::from(mean.0) * u128::from(log) * LN_2 >> 48) as u64)
+    let log = ((u64::from(u.leading_zeros()) + 1) << 16) - log;
+    Dur(((u128::from(mean.0) * u128::from(log) * LN_2) >> 48) as u64)
 }
 
 #[cfg(test)]
