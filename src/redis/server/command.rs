@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Server;
 use super::commands::{
-    basic, catalog, client, cluster, config, data, dump, function, info, migrate, pubsub, replication,
-    transaction, wait,
+    basic, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate, pubsub,
+    replication, sets, strings, transaction, wait, zsets,
 };
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
@@ -106,7 +106,7 @@ pub(super) const fn sub(
 }
 
 impl Spec {
-    const fn keys(self, first: i32, last: i32, step: i32) -> Spec {
+    pub(super) const fn keys(self, first: i32, last: i32, step: i32) -> Spec {
         Spec { keys: (first, last, step), ..self }
     }
     const fn subs(self, subs: &'static [Spec]) -> Spec {
@@ -128,6 +128,8 @@ const ANYTIME: u16 = STALE | LOADING;
 
 /// Every command the simulated server speaks, by name.
 pub const COMMANDS: &[Spec] = &[
+    cmd("append", 3, WRITE | DENYOOM | FAST, strings::append, "Appends to the string of a key.")
+        .keys(1, 1, 1),
     cmd("asking", 1, FAST | CLUSTER, basic::asking, "Lets the next command use a slot that is imported."),
     cmd("client", -2, 0, super::commands::help, "What the server knows of its connections.")
         .subs(client::SUBS),
@@ -136,30 +138,112 @@ pub const COMMANDS: &[Spec] = &[
     cmd("command", -1, STALE | LOADING, catalog::all, "The commands of this server.").subs(catalog::SUBS),
     cmd("config", -2, 0, super::commands::help, "The configuration while the server runs.")
         .subs(config::SUBS),
-    cmd("dbsize", 1, READONLY | FAST, data::dbsize, "How many keys there are."),
+    cmd("dbsize", 1, READONLY | FAST, keys::dbsize, "How many keys there are."),
     cmd("debug", -2, ADMIN | STALE | LOADING | PROTECTED, basic::debug, "DEBUG SLEEP blocks the server."),
-    cmd("del", -2, WRITE, data::del, "Deletes keys.").keys(1, -1, 1),
+    cmd("decr", 2, WRITE | DENYOOM | FAST, strings::decr, "Takes one from a number.").keys(1, 1, 1),
+    cmd("decrby", 3, WRITE | DENYOOM | FAST, strings::decrby, "Takes from a number.").keys(1, 1, 1),
+    cmd("del", -2, WRITE, keys::del, "Deletes keys.").keys(1, -1, 1),
     cmd("discard", 1, STALE | LOADING | FAST, transaction::discard, "Forgets the queued commands."),
     cmd("dump", 2, READONLY, dump::dump, "The value of a key in the form of a dump file.").keys(1, 1, 1),
     cmd("echo", 2, FAST | STALE | LOADING, basic::echo, "Answers its argument."),
     cmd("exec", 1, STALE | LOADING, transaction::exec, "Runs the queued commands."),
-    cmd("exists", -2, READONLY | FAST, data::exists, "How many of the keys exist.").keys(1, -1, 1),
-    cmd("flushall", -1, WRITE, data::flushall, "Deletes all keys."),
+    cmd("exists", -2, READONLY | FAST, keys::exists, "How many of the keys exist.").keys(1, -1, 1),
+    cmd("expire", -3, WRITE | FAST, keys::expire, "Lets a key expire after some seconds.").keys(1, 1, 1),
+    cmd("expireat", -3, WRITE | FAST, keys::expireat, "Lets a key expire at a second of unix time.")
+        .keys(1, 1, 1),
+    cmd(
+        "expiretime",
+        2,
+        READONLY | FAST,
+        keys::expiretime,
+        "The second of unix time at which a key expires.",
+    )
+    .keys(1, 1, 1),
+    cmd("flushall", -1, WRITE, keys::flushall, "Deletes all keys."),
+    cmd("flushdb", -1, WRITE, keys::flushdb, "Deletes all keys of the database."),
     cmd("function", -2, 0, super::commands::help, "Functions of the server: there are none.")
         .subs(function::SUBS),
-    cmd("get", 2, READONLY | FAST, data::get, "The string of a key.").keys(1, 1, 1),
+    cmd("get", 2, READONLY | FAST, strings::get, "The string of a key.").keys(1, 1, 1),
+    cmd("getdel", 2, WRITE | FAST, strings::getdel, "The string of a key, which is deleted.").keys(1, 1, 1),
+    cmd("getex", -2, WRITE | FAST, strings::getex, "The string of a key, whose expiry is changed.")
+        .keys(1, 1, 1),
+    cmd("getrange", 4, READONLY, strings::getrange, "A part of the string of a key.").keys(1, 1, 1),
+    cmd(
+        "getset",
+        3,
+        WRITE | DENYOOM | FAST,
+        strings::getset,
+        "Sets the string of a key and returns the old one.",
+    )
+    .keys(1, 1, 1),
+    cmd("hdel", -3, WRITE | FAST, hashes::hdel, "Deletes fields of a hash.").keys(1, 1, 1),
     cmd("hello", -1, FAST | STALE | LOADING, client::hello, "Names the server; changes the RESP version."),
+    cmd("hexists", 3, READONLY | FAST, hashes::hexists, "Whether a hash has a field.").keys(1, 1, 1),
+    cmd("hget", 3, READONLY | FAST, hashes::hget, "The value of a field.").keys(1, 1, 1),
+    cmd("hgetall", 2, READONLY, hashes::hgetall, "Fields and values of a hash.").keys(1, 1, 1),
+    cmd("hincrby", 4, WRITE | DENYOOM | FAST, hashes::hincrby, "Adds to the number in a field.")
+        .keys(1, 1, 1),
+    cmd("hkeys", 2, READONLY, hashes::hkeys, "The fields of a hash.").keys(1, 1, 1),
+    cmd("hlen", 2, READONLY | FAST, hashes::hlen, "How many fields a hash has.").keys(1, 1, 1),
+    cmd("hmget", -3, READONLY | FAST, hashes::hmget, "The values of several fields.").keys(1, 1, 1),
+    cmd("hmset", -4, WRITE | DENYOOM | FAST, hashes::hset, "Sets fields of a hash.").keys(1, 1, 1),
+    cmd("hset", -4, WRITE | DENYOOM | FAST, hashes::hset, "Sets fields of a hash.").keys(1, 1, 1),
+    cmd("hsetnx", 4, WRITE | DENYOOM | FAST, hashes::hsetnx, "Sets a field that does not exist.")
+        .keys(1, 1, 1),
+    cmd("hstrlen", 3, READONLY | FAST, hashes::hstrlen, "The length of the value of a field.").keys(1, 1, 1),
+    cmd("hvals", 2, READONLY, hashes::hvals, "The values of a hash.").keys(1, 1, 1),
+    cmd("incr", 2, WRITE | DENYOOM | FAST, strings::incr, "Adds one to a number.").keys(1, 1, 1),
+    cmd("incrby", 3, WRITE | DENYOOM | FAST, strings::incrby, "Adds to a number.").keys(1, 1, 1),
     cmd("info", -1, STALE | LOADING, info::run, "State and statistics of the server."),
+    cmd("keys", 2, READONLY, keys::keys, "The keys that fit a pattern."),
     cmd("lastsave", 1, FAST | STALE | LOADING, basic::lastsave, "When the dump file was last written."),
+    cmd("lindex", 3, READONLY, lists::lindex, "An element of a list.").keys(1, 1, 1),
+    cmd("llen", 2, READONLY | FAST, lists::llen, "The length of a list.").keys(1, 1, 1),
+    cmd("lpop", -2, WRITE | FAST, lists::lpop, "Takes elements from the head of a list.").keys(1, 1, 1),
+    cmd("lpush", -3, WRITE | DENYOOM | FAST, lists::lpush, "Puts elements at the head of a list.")
+        .keys(1, 1, 1),
+    cmd(
+        "lpushx",
+        -3,
+        WRITE | DENYOOM | FAST,
+        lists::lpushx,
+        "Puts elements at the head of a list that exists.",
+    )
+    .keys(1, 1, 1),
+    cmd("lrange", 4, READONLY, lists::lrange, "A range of a list.").keys(1, 1, 1),
+    cmd("lset", 4, WRITE | DENYOOM, lists::lset, "Replaces an element of a list.").keys(1, 1, 1),
+    cmd("ltrim", 4, WRITE, lists::ltrim, "Keeps a range of a list.").keys(1, 1, 1),
+    cmd("mget", -2, READONLY | FAST, strings::mget, "The strings of several keys.").keys(1, -1, 1),
     cmd("migrate", -6, WRITE, migrate::migrate, "Moves keys to another server, and waits for it.")
         .keys(3, 3, 1)
         .movable(),
+    cmd("mset", -3, WRITE | DENYOOM, strings::mset, "Sets the strings of several keys.").keys(1, -1, 2),
+    cmd("msetnx", -3, WRITE | DENYOOM, strings::msetnx, "Sets several keys of which none exists.")
+        .keys(1, -1, 2),
     cmd("multi", 1, STALE | LOADING | FAST, transaction::multi, "Queues the commands that follow."),
+    cmd("object", -2, 0, super::commands::help, "How a key is held.").subs(keys::OBJECT),
+    cmd("persist", 2, WRITE | FAST, keys::persist, "Removes the expiry of a key.").keys(1, 1, 1),
+    cmd("pexpire", -3, WRITE | FAST, keys::pexpire, "Lets a key expire after some milliseconds.")
+        .keys(1, 1, 1),
+    cmd("pexpireat", -3, WRITE | FAST, keys::pexpireat, "Lets a key expire at a millisecond of unix time.")
+        .keys(1, 1, 1),
+    cmd(
+        "pexpiretime",
+        2,
+        READONLY | FAST,
+        keys::pexpiretime,
+        "The millisecond of unix time at which a key expires.",
+    )
+    .keys(1, 1, 1),
     cmd("ping", -1, FAST, basic::ping, "Answers PONG."),
+    cmd("psetex", 4, WRITE | DENYOOM, strings::psetex, "Sets a string that expires after some milliseconds.")
+        .keys(1, 1, 1),
     cmd("psubscribe", -2, ANYTIME, pubsub::psubscribe, "Listens to channels by pattern."),
     cmd("psync", -3, ADMIN | NO_MULTI, replication::psync, "A replica asks for the stream."),
+    cmd("pttl", 2, READONLY | FAST, keys::pttl, "How many milliseconds a key has left.").keys(1, 1, 1),
     cmd("publish", 3, ANYTIME | FAST | MAY_REPLICATE, pubsub::publish, "Sends a message to a channel."),
     cmd("punsubscribe", -1, ANYTIME, pubsub::punsubscribe, "Undoes PSUBSCRIBE."),
+    cmd("randomkey", 1, READONLY | ARBITRARY, keys::randomkey, "A key, drawn at random."),
     cmd("readonly", 1, FAST | STALE | LOADING | CLUSTER, basic::readonly, "Lets a replica answer reads."),
     cmd("readwrite", 1, FAST | STALE | LOADING | CLUSTER, basic::readwrite, "Undoes READONLY."),
     cmd("replconf", -1, ADMIN | STALE | LOADING, replication::replconf, "A replica speaks of itself."),
@@ -174,21 +258,69 @@ pub const COMMANDS: &[Spec] = &[
     )
     .keys(1, 1, 1),
     cmd("role", 1, FAST | STALE | LOADING, info::role, "The role in replication."),
-    cmd("sadd", -3, WRITE | FAST, data::sadd, "Adds members to a set.").keys(1, 1, 1),
+    cmd("rpop", -2, WRITE | FAST, lists::rpop, "Takes elements from the tail of a list.").keys(1, 1, 1),
+    cmd("rpush", -3, WRITE | DENYOOM | FAST, lists::rpush, "Puts elements at the tail of a list.")
+        .keys(1, 1, 1),
+    cmd(
+        "rpushx",
+        -3,
+        WRITE | DENYOOM | FAST,
+        lists::rpushx,
+        "Puts elements at the tail of a list that exists.",
+    )
+    .keys(1, 1, 1),
+    cmd("sadd", -3, WRITE | DENYOOM | FAST, sets::sadd, "Adds members to a set.").keys(1, 1, 1),
     cmd("save", 1, ADMIN | NO_MULTI, basic::save, "Writes the dump file, blocking."),
-    cmd("scard", 2, READONLY | FAST, data::scard, "How many members a set has.").keys(1, 1, 1),
+    cmd("scan", -2, READONLY | ARBITRARY, keys::scan, "Some keys, and where to go on."),
+    cmd("scard", 2, READONLY | FAST, sets::scard, "How many members a set has.").keys(1, 1, 1),
     cmd("select", 2, FAST | STALE | LOADING, basic::select, "Changes the database."),
-    cmd("set", -3, WRITE, data::set, "Sets the string of a key.").keys(1, 1, 1),
+    cmd("set", -3, WRITE | DENYOOM, strings::set, "Sets the string of a key.").keys(1, 1, 1),
+    cmd("setex", 4, WRITE | DENYOOM, strings::setex, "Sets a string that expires after some seconds.")
+        .keys(1, 1, 1),
+    cmd("setnx", 3, WRITE | DENYOOM | FAST, strings::setnx, "Sets a key that does not exist.").keys(1, 1, 1),
     cmd("shutdown", -1, ADMIN | STALE | LOADING | NO_MULTI, basic::shutdown, "Ends the server."),
+    cmd("sismember", 3, READONLY | FAST, sets::sismember, "Whether a set has a member.").keys(1, 1, 1),
     cmd("slaveof", 3, ADMIN | STALE, replication::replicaof, "The old name of REPLICAOF."),
-    cmd("smembers", 2, READONLY, data::smembers, "The members of a set.").keys(1, 1, 1),
+    cmd("smembers", 2, READONLY, sets::smembers, "The members of a set.").keys(1, 1, 1),
+    cmd("smismember", -3, READONLY | FAST, sets::smismember, "Which of the members a set has.").keys(1, 1, 1),
+    cmd("srem", -3, WRITE | FAST, sets::srem, "Removes members of a set.").keys(1, 1, 1),
+    cmd("strlen", 2, READONLY | FAST, strings::strlen, "The length of the string of a key.").keys(1, 1, 1),
     cmd("subscribe", -2, ANYTIME, pubsub::subscribe, "Listens to channels."),
     cmd("time", 1, FAST | STALE | LOADING, basic::time, "The clock of the server."),
+    cmd("touch", -2, READONLY | FAST, keys::exists, "How many of the keys exist; they count as used.")
+        .keys(1, -1, 1),
+    cmd("ttl", 2, READONLY | FAST, keys::ttl, "How many seconds a key has left.").keys(1, 1, 1),
+    cmd("type", 2, READONLY | FAST, keys::kind, "What a key holds.").keys(1, 1, 1),
+    cmd("unlink", -2, WRITE | FAST, keys::del, "Deletes keys.").keys(1, -1, 1),
     cmd("unsubscribe", -1, ANYTIME, pubsub::unsubscribe, "Undoes SUBSCRIBE."),
     cmd("unwatch", 1, STALE | LOADING | FAST, transaction::unwatch, "Forgets what WATCH named."),
     cmd("wait", 3, 0, wait::wait, "Waits until replicas have the latest write of this client."),
     cmd("watch", -2, STALE | LOADING | FAST, transaction::watch, "EXEC fails if one of the keys changes.")
         .keys(1, -1, 1),
+    cmd("zadd", -4, WRITE | DENYOOM | FAST, zsets::zadd, "Sets scores of members of a sorted set.")
+        .keys(1, 1, 1),
+    cmd("zcard", 2, READONLY | FAST, zsets::zcard, "How many members a sorted set has.").keys(1, 1, 1),
+    cmd("zcount", 4, READONLY | FAST, zsets::zcount, "How many scores are in a range.").keys(1, 1, 1),
+    cmd("zincrby", 4, WRITE | DENYOOM | FAST, zsets::zincrby, "Adds to the score of a member.").keys(1, 1, 1),
+    cmd("zpopmax", -2, WRITE | FAST, zsets::zpopmax, "Takes the members with the highest scores.")
+        .keys(1, 1, 1),
+    cmd("zpopmin", -2, WRITE | FAST, zsets::zpopmin, "Takes the members with the lowest scores.")
+        .keys(1, 1, 1),
+    cmd("zrange", -4, READONLY, zsets::zrange, "A range of a sorted set.").keys(1, 1, 1),
+    cmd("zrangebyscore", -4, READONLY, zsets::zrangebyscore, "The members with scores in a range.")
+        .keys(1, 1, 1),
+    cmd("zrank", 3, READONLY | FAST, zsets::zrank, "The place of a member by score.").keys(1, 1, 1),
+    cmd("zrem", -3, WRITE | FAST, zsets::zrem, "Removes members of a sorted set.").keys(1, 1, 1),
+    cmd("zrevrange", -4, READONLY, zsets::zrevrange, "A range of a sorted set from its end.").keys(1, 1, 1),
+    cmd(
+        "zrevrangebyscore",
+        -4,
+        READONLY,
+        zsets::zrevrangebyscore,
+        "The members with scores in a range, from the highest.",
+    )
+    .keys(1, 1, 1),
+    cmd("zscore", 3, READONLY | FAST, zsets::zscore, "The score of a member.").keys(1, 1, 1),
 ];
 
 /// What a request names: a command, or a subcommand of one.

@@ -60,7 +60,6 @@ impl Server {
     }
 
     /// The same without counting it. redis: lookupKeyReadWithFlags LOOKUP_NOSTATS @7.0.15
-    #[expect(dead_code)]
     pub(super) fn peek(&mut self, cx: &Cx<'_>, caller: Caller, key: &[u8]) -> Option<&Object> {
         let gone = self.expire_if_needed(cx, caller, key, false);
         self.db.get(key).filter(|_| !gone)

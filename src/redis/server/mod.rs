@@ -128,6 +128,8 @@ pub struct Server {
     /// Who watches which key.
     watchers: BTreeMap<Vec<u8>, Vec<ConnId>>,
     expire_cursor: u64,
+    /// Draws of RANDOMKEY.
+    random: crate::base::Rng,
     migration: Option<Box<Migration>>,
     migrate_sockets: Sockets,
     /// The transaction that the present MIGRATE is part of.
@@ -180,6 +182,7 @@ impl Server {
             in_exec: false,
             watchers: BTreeMap::new(),
             expire_cursor: 0,
+            random: cx.stream("commands"),
             migration: None,
             migrate_sockets: Sockets::default(),
             running: None,

@@ -5,19 +5,26 @@ pub mod catalog;
 pub mod client;
 pub mod cluster;
 pub mod config;
-pub mod data;
 pub mod dump;
 pub mod function;
+pub mod hashes;
 pub mod info;
+pub mod keys;
+pub mod lists;
 pub mod migrate;
 pub mod pubsub;
 pub mod replication;
+pub mod sets;
+pub mod strings;
 pub mod transaction;
 pub mod wait;
+pub mod zsets;
+
+use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Reply, clip, lookup};
-use super::keyspace::integer;
+use super::keyspace::{Kind, Object, integer};
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
@@ -39,6 +46,103 @@ pub(super) fn refuse(text: impl AsRef<str>) -> Reply {
 /// The word as an error shows it: `%s` of a C string.
 fn shown(word: &[u8]) -> String {
     clip(word, usize::MAX)
+}
+
+/// The value, or the refusal as the command's answer.
+macro_rules! granted {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(refusal) => return Some(refusal),
+        }
+    };
+}
+use granted;
+
+fn error(text: &str) -> Value {
+    Value::error(format!("ERR {text}"))
+}
+
+fn wrong_type() -> Value {
+    Value::error("WRONGTYPE Operation against a key holding the wrong kind of value")
+}
+
+/// redis: getLongLongFromObjectOrReply @7.0.15
+fn int(word: &[u8]) -> Result<i64, Value> {
+    integer(word).ok_or_else(|| error(NOT_AN_INTEGER))
+}
+
+/// What was found, as the type that a command works on. redis: checkType @7.0.15
+fn typed<'a, T: ?Sized>(
+    found: Option<&'a Object>,
+    view: fn(&'a Object) -> Option<&'a T>,
+) -> Result<Option<&'a T>, Value> {
+    match found {
+        None => Ok(None),
+        Some(object) => view(object).map(Some).ok_or_else(wrong_type),
+    }
+}
+
+/// Changes the container of a key, which is made if there is none.
+fn change<T, R>(
+    s: &mut Server,
+    cx: &Cx<'_>,
+    caller: Caller,
+    key: &[u8],
+    (kind, view): (Kind, fn(&mut Object) -> Option<&mut T>),
+    change: impl FnOnce(&mut T) -> R,
+) -> Result<R, Value> {
+    let new = match s.lookup_write(cx, caller, key) {
+        Some(object) if object.kind() != kind => return Err(wrong_type()),
+        found => found.is_none(),
+    };
+    let db = Arc::make_mut(&mut s.db);
+    if new {
+        db.set(key, kind.empty());
+    }
+    let done = db.change(key, |o| change(view(o).expect("its type was tested")));
+    if new && db.get(key).is_some_and(Object::is_empty) {
+        db.remove(key);
+    }
+    Ok(done.expect("it is there"))
+}
+
+/// Changes the container of a key, which goes when its last element does; `None` if there is none.
+fn change_existing<T, R>(
+    s: &mut Server,
+    cx: &Cx<'_>,
+    caller: Caller,
+    key: &[u8],
+    (kind, view): (Kind, fn(&mut Object) -> Option<&mut T>),
+    change: impl FnOnce(&mut T) -> R,
+) -> Result<Option<R>, Value> {
+    match s.lookup_write(cx, caller, key) {
+        None => return Ok(None),
+        Some(object) if object.kind() != kind => return Err(wrong_type()),
+        Some(_) => {}
+    }
+    let db = Arc::make_mut(&mut s.db);
+    let done = db.change(key, |o| change(view(o).expect("its type was tested")));
+    if db.get(key).is_some_and(Object::is_empty) {
+        db.remove(key);
+    }
+    Ok(done)
+}
+
+/// So many elements of the key changed. redis: signalModifiedKey @7.0.15
+fn changed(s: &mut Server, key: &[u8], elements: u64) {
+    if elements > 0 {
+        s.touched(key);
+        s.dirty += elements;
+    }
+}
+
+/// The range of `len` elements that two indexes name, counted from the end if negative.
+fn range(len: usize, from: i64, to: i64) -> std::ops::Range<usize> {
+    let len = len as i64;
+    let at = |i: i64| if i < 0 { len.saturating_add(i) } else { i };
+    let (from, to) = (at(from).max(0), at(to).min(len - 1));
+    if from > to { 0..0 } else { from as usize..to as usize + 1 }
 }
 
 /// The subcommands of a container, with what they do.

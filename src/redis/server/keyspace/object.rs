@@ -19,6 +19,9 @@ pub const INTSET_ENTRIES: usize = 512;
 /// redis: server.h zset_max_listpack_entries @7.0.15
 pub const ZSET_LISTPACK_ENTRIES: usize = 128;
 
+/// A string up to this length is kept with its header. redis: object.c OBJ_ENCODING_EMBSTR_SIZE_LIMIT @7.0.15
+const EMBEDDED: usize = 44;
+
 /// A value. A clone is a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
@@ -93,6 +96,47 @@ impl Object {
             Object::Hash(h) => h.len(),
             Object::Set(s) => s.len(),
             Object::ZSet(z) => z.len(),
+        }
+    }
+    pub fn string(&self) -> Option<&Bytes> {
+        if let Object::String(s) = self { Some(s) } else { None }
+    }
+    pub fn list(&self) -> Option<&List> {
+        if let Object::List(l) = self { Some(l) } else { None }
+    }
+    pub fn hash(&self) -> Option<&Hash> {
+        if let Object::Hash(h) = self { Some(h) } else { None }
+    }
+    pub fn set(&self) -> Option<&Set> {
+        if let Object::Set(s) = self { Some(s) } else { None }
+    }
+    pub fn zset(&self) -> Option<&ZSet> {
+        if let Object::ZSet(z) = self { Some(z) } else { None }
+    }
+    pub fn list_mut(&mut self) -> Option<&mut List> {
+        if let Object::List(l) = self { Some(Arc::make_mut(l)) } else { None }
+    }
+    pub fn hash_mut(&mut self) -> Option<&mut Hash> {
+        if let Object::Hash(h) = self { Some(Arc::make_mut(h)) } else { None }
+    }
+    pub fn set_mut(&mut self) -> Option<&mut Set> {
+        if let Object::Set(s) = self { Some(Arc::make_mut(s)) } else { None }
+    }
+    pub fn zset_mut(&mut self) -> Option<&mut ZSet> {
+        if let Object::ZSet(z) = self { Some(Arc::make_mut(z)) } else { None }
+    }
+    /// How Redis would hold it, as OBJECT ENCODING prints it.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Object::String(s) if integer(s).is_some() => "int",
+            Object::String(s) if s.len() <= EMBEDDED => "embstr",
+            Object::String(_) => "raw",
+            Object::List(_) => "quicklist",
+            Object::Hash(h) if h.is_listpack() => "listpack",
+            Object::Set(s) if s.is_intset() => "intset",
+            Object::ZSet(z) if z.is_listpack() => "listpack",
+            Object::Hash(_) | Object::Set(_) => "hashtable",
+            Object::ZSet(_) => "skiplist",
         }
     }
     /// Bytes in a dump file, by the size model of [`stored`].
