@@ -82,7 +82,10 @@ fn a_silent_target_holds_the_source_up() {
 #[test]
 fn a_target_that_is_not_there_is_said_to_be_so() {
     let mut c = open_slot(10);
-    let none = "IOERR error or timeout connecting to the client";
+    let none = "IOERR error or timeout writing to target instance";
+    let nowhere = "IOERR error or timeout connecting to the client";
+    assert_eq!(text(&c.ask_and_wait(0, "MIGRATE nowhere 7001 bar 0 1000")), nowhere);
+    assert_eq!(text(&c.ask_and_wait(0, "MIGRATE 10.0.0.99 7001 bar 0 100")), nowhere);
     assert_eq!(text(&c.ask_and_wait(0, "MIGRATE 127.0.0.1 1 bar 0 1000")), none);
     assert_eq!(c.ask_and_wait(0, "MIGRATE 127.0.0.1 7001 {bar}1 0 1000"), Value::ok());
     // The kept connection is gone with its target; a new one is refused.

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // real servers run on real time
 
 mod admin;
+mod data;
 mod lines;
 mod proxy;
 mod real;
@@ -107,7 +108,7 @@ impl Both {
         }
         // As a client would read it.
         let mut reader = ReplyReader::default();
-        reader.feed(&self.sim.ask_words(n, words).to_bytes(self.protocol));
+        reader.feed(&self.sim.ask_words_and_wait(n, words).to_bytes(self.protocol));
         reader.next_reply().expect("a reply").expect("a whole reply")
     }
 

@@ -91,16 +91,19 @@ impl Cluster {
 
     /// The same, when the answer may take its time: MIGRATE, WAIT.
     pub fn ask_and_wait(&mut self, n: usize, line: &str) -> Value {
-        let words: Vec<String> = line.split(' ').map(str::to_string).collect();
-        self.ask_and_wait_words(n, &words)
+        let words: Vec<&str> = line.split(' ').collect();
+        self.ask_words_and_wait(n, &words)
     }
 
     pub fn ask_and_wait_words(&mut self, n: usize, words: &[String]) -> Value {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let line = words.join(" ");
+        self.ask_words_and_wait(n, &words)
+    }
+
+    pub fn ask_words_and_wait(&mut self, n: usize, words: &[&str]) -> Value {
         self.free(n);
         let before = self.world.replies.len();
-        if let Some(answer) = self.world.ask(HostId(n as u32), &words) {
+        if let Some(answer) = self.world.ask(HostId(n as u32), words) {
             return answer;
         }
         for _ in 0..100_000 {
@@ -110,7 +113,7 @@ impl Cluster {
             }
             self.world.run_for(Dur::us(100));
         }
-        panic!("n{} does not answer {line:?}", n + 1)
+        panic!("n{} does not answer {words:?}", n + 1)
     }
 
     /// Lets time pass until the event loop of node `n` is free: saving nodes.conf keeps it busy.

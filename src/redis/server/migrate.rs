@@ -186,7 +186,7 @@ impl Server {
                 self.migrate_sockets.0.insert(socket_name(&m.request), socket);
                 self.send_keys(cx);
             }
-            Input::ConnectFailed { .. } => self.end_migration(cx, no_connection()),
+            Input::ConnectFailed { .. } => self.target_refused(cx),
             Input::Timer(_) if m.expect == Expect::Connection => {
                 cx.close(m.conn);
                 self.end_migration(cx, no_connection());
@@ -248,6 +248,21 @@ impl Server {
             };
             self.end_migration(cx, answer);
         }
+    }
+
+    /// The target refuses the connection. Redis takes a connection that failed for one that is ready, and
+    /// finds out when it writes; then it tries once more.
+    ///
+    /// redis: connSocketBlockingConnect, migrateCommand @7.0.15
+    fn target_refused(&mut self, cx: &mut Cx<'_>) {
+        let Some(m) = self.migration.as_mut() else { return };
+        if std::mem::take(&mut m.may_retry) {
+            if let Some(answer) = self.open_migration(cx) {
+                self.end_migration(cx, answer);
+            }
+            return;
+        }
+        self.end_migration(cx, Value::error("IOERR error or timeout writing to target instance"));
     }
 
     /// The connection broke, or the target was silent for too long. One that broke before any key was

@@ -84,7 +84,7 @@ fn add_generic(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, mut 
     if f.nx && f.xx {
         return refuse("XX and NX options at the same time are not compatible");
     }
-    if (f.gt && f.nx) || (f.lt && f.nx) || (f.gt && f.lt) {
+    if (f.nx && (f.gt || f.lt)) || (f.gt && f.lt) {
         return refuse("GT, LT, and/or NX options at the same time are not compatible");
     }
     if f.incr && pairs.len() > 2 {
