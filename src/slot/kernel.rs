@@ -1,6 +1,6 @@
 //! The table of kernels, the choice among them, and the batch of keys they work on.
 
-use super::{SLOTS, hash_tag, portable};
+use super::portable;
 
 /// One way to compute slots. All give the same answers; [`kernels`] lists those this processor can run.
 #[derive(Clone, Copy)]
@@ -37,17 +37,13 @@ impl Kernel {
     }
 }
 
-pub(super) const PORTABLE: Kernel =
-    Kernel::new("portable", "safe code, 8 KiB of tables, any machine", slot_portable, slots_portable);
-
-#[inline]
-fn slot_portable(key: &[u8]) -> u16 {
-    portable::crc16(hash_tag(key)) & (SLOTS - 1)
-}
+/// The kernel that every machine can run.
+pub const PORTABLE: Kernel =
+    Kernel::new("portable", "safe code, 8 KiB of tables, any machine", portable::slot, slots_portable);
 
 fn slots_portable(keys: &Keys<'_>, out: &mut [u16]) {
     for (slot, key) in out.iter_mut().zip(keys.iter()) {
-        *slot = slot_portable(key);
+        *slot = portable::slot(key);
     }
 }
 
@@ -70,7 +66,7 @@ pub fn key_slot(key: &[u8]) -> u16 {
     if let Some(slot) = super::x86::slot(key) {
         return slot;
     }
-    slot_portable(key)
+    portable::slot(key)
 }
 
 /// Writes the hash slot of each key to `out`, in order, and returns how many were written: as many as

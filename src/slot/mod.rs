@@ -7,6 +7,7 @@ mod kernel;
 mod moves;
 mod portable;
 mod set;
+mod short;
 mod tag;
 mod tally;
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod tests;
 #[allow(unsafe_code)]
 mod x86;
 
-pub use kernel::{BadOffsets, Kernel, Keys, kernels, key_slot, key_slots};
+pub use kernel::{BadOffsets, Kernel, Keys, PORTABLE, kernels, key_slot, key_slots};
 pub use moves::{Choice, Move, MovePlan, even_split, plan_moves};
 pub use portable::{crc16, crc16_bitwise};
 pub use set::{SLOTS, SlotSet};

@@ -1,6 +1,9 @@
 //! CRC16/XMODEM from tables: safe code for every machine, and the arithmetic that the accelerated
 //! kernels take their constants from.
 
+use super::short::Short;
+use super::{SLOTS, hash_tag};
+
 /// x^16 + x^12 + x^5 + 1 without its first term.
 pub(super) const POLY: u16 = 0x1021;
 
@@ -46,41 +49,49 @@ const fn tables() -> [[u16; 256]; STRIDE] {
     all
 }
 
-/// The CRC of `N` bytes, of which the first two are combined with the CRC of what stands before.
+/// The CRC of a number of eight bytes, with `zeros` bytes of zero behind it.
 #[inline(always)]
-fn look_up<const N: usize>(crc: u16, block: &[u8; N]) -> u16 {
-    const { assert!(N <= STRIDE) };
-    let before = crc.to_be_bytes();
+fn look_up(word: u64, zeros: usize) -> u16 {
     let mut sum = 0;
-    for i in 0..N {
-        let byte = if i < 2 { block[i] ^ before[i] } else { block[i] };
-        sum ^= TABLES[N - 1 - i][usize::from(byte)];
+    for i in 0..8 {
+        sum ^= TABLES[zeros + i][(word >> (8 * i)) as usize & 0xFF];
     }
     sum
 }
 
-/// The CRC of the first `bytes.len() % 16` bytes: one straight piece of code for each length.
 #[inline(always)]
-fn head(bytes: &[u8]) -> u16 {
-    macro_rules! by_length {
-        ($($n:literal)*) => {
-            match bytes.len() % STRIDE {
-                $($n => bytes.first_chunk::<$n>().map_or(0, |head| look_up(0, head)),)*
-                _ => 0,
-            }
-        };
+fn look_up_short(short: Short) -> u16 {
+    match short {
+        Short::One(word) => look_up(word, 0),
+        Short::Two(high, low) => look_up(high, 8) ^ look_up(low, 0),
     }
-    by_length!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 }
 
 /// CRC16/XMODEM of some bytes.
 #[inline]
 pub fn crc16(bytes: &[u8]) -> u16 {
-    let mut crc = head(bytes);
-    for block in bytes[bytes.len() % STRIDE..].as_chunks::<STRIDE>().0 {
-        crc = look_up(crc, block);
+    if let Some(short) = Short::of(bytes) {
+        return look_up_short(short);
+    }
+    // The first 1 to 16 bytes, then whole blocks, each combined with the CRC of what stands before.
+    let Some(first) = bytes.first_chunk::<STRIDE>() else { return 0 };
+    let head = (bytes.len() - 1) % STRIDE + 1;
+    let look_up_block = |n: u128| look_up((n >> 64) as u64, 8) ^ look_up(n as u64, 0);
+    let mut crc = look_up_block(u128::from_be_bytes(*first) >> (8 * (STRIDE - head)));
+    for block in bytes[head..].as_chunks::<STRIDE>().0 {
+        crc = look_up_block(u128::from_be_bytes(*block) ^ u128::from(crc) << 112);
     }
     crc
+}
+
+/// The hash slot of a key.
+#[inline(always)]
+pub(super) fn slot(key: &[u8]) -> u16 {
+    let crc = match Short::of_key(key) {
+        Some(short) => look_up_short(short),
+        None => crc16(hash_tag(key)),
+    };
+    crc & (SLOTS - 1)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The hash-tag rule: which bytes of a key are hashed, and why.
 
+use super::short;
+
 /// The part of the key that is hashed: what stands between the first `{` and the first `}` after it,
 /// if that is not empty; otherwise the whole key.
 ///
@@ -46,33 +48,34 @@ const TOPS: u64 = 0x8080_8080_8080_8080;
 /// A set top bit in the lowest byte of `word` that equals `byte`; above that the bits mean nothing,
 /// and there are none at all if no byte is equal.
 #[inline(always)]
-fn equal_bytes(word: u64, byte: u8) -> u64 {
+pub(super) fn equal_bytes(word: u64, byte: u8) -> u64 {
     let x = word ^ (ONES * u64::from(byte));
     x.wrapping_sub(ONES) & !x & TOPS
 }
 
-#[inline(always)]
-fn word_at(bytes: &[u8; 8]) -> u64 {
-    u64::from_le_bytes(*bytes)
-}
+/// How many bytes are looked at before the first branch: the compiler makes vector compares of it.
+const STEP: usize = 32;
 
-/// The place of the first `byte`. Eight bytes at a time; the last eight overlap the ones before, in which
-/// there is no hit any more. That way a hit takes the same path whatever follows it: how long the rest of
-/// a key is behind its tag is a matter of chance, and a branch on it would often be guessed wrong.
+/// The place of the first `byte`.
 #[inline]
 pub(super) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
+    let place = |word: u64| equal_bytes(word, byte).trailing_zeros() as usize / 8;
     let Some(last) = bytes.len().checked_sub(8) else {
-        return bytes.iter().position(|&b| b == byte);
+        // The bytes that are missing are zero, and no brace.
+        let word = short::one(bytes).swap_bytes() >> (8 * (8 - bytes.len()) % 64);
+        return Some(place(word)).filter(|&at| at < bytes.len());
     };
-    let mut at = 0;
-    while at < bytes.len() {
-        let from = at.min(last);
-        let word = bytes[from..].first_chunk::<8>()?;
-        let hit = equal_bytes(word_at(word), byte);
-        if hit != 0 {
-            return Some(from + hit.trailing_zeros() as usize / 8);
+    let absent = |step: &&[u8; STEP]| !step.iter().fold(false, |any, &b| any | (b == byte));
+    let mut done = STEP * bytes.as_chunks::<STEP>().0.iter().take_while(absent).count();
+    // Eight bytes at a time; the last eight overlap the ones before, in which there is no hit any more.
+    // That way a hit takes the same path whatever follows it.
+    while done < bytes.len() {
+        let from = done.min(last);
+        let at = place(u64::from_le_bytes(*bytes[from..].first_chunk()?));
+        if at < 8 {
+            return Some(from + at);
         }
-        at += 8;
+        done += 8;
     }
     None
 }

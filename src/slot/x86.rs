@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::kernel::{self, Kernel, Keys};
 use super::portable::POLY;
-use super::{SLOTS, hash_tag, portable, tag};
+use super::short::Short;
+use super::{SLOTS, hash_tag, tag};
 
 // ---- which kernels this processor can run ----
 
@@ -210,7 +211,11 @@ static REVERSE: Lanes<u8, 32> = Lanes({
 
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 fn slot_pclmul(key: &[u8]) -> u16 {
-    crc_pclmul(tag_sse(key)) & (SLOTS - 1)
+    let crc = match Short::of_key(key) {
+        Some(short) => crc_short(short),
+        None => crc_pclmul(tag_sse(key)),
+    };
+    crc & (SLOTS - 1)
 }
 
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
@@ -290,7 +295,10 @@ fn load_turned(block: &[u8; 16]) -> __m128i {
 #[inline]
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 fn crc_pclmul(bytes: &[u8]) -> u16 {
-    let Some(first) = bytes.first_chunk::<16>() else { return portable::crc16(bytes) };
+    if let Some(short) = Short::of(bytes) {
+        return crc_short(short);
+    }
+    let Some(first) = bytes.first_chunk::<16>() else { return 0 };
     // The first 1 to 16 bytes fill the first block from its end, the others are whole.
     let head = (bytes.len() - 1) % 16 + 1;
     // SAFETY: the first load covers the 16 bytes of `first`, the second 16 of the 32 bytes of the table
@@ -312,18 +320,48 @@ fn crc_pclmul(bytes: &[u8]) -> u16 {
         }
         blocks = later;
     }
-    // 128 bits are three pieces: six, six and four bytes.
+    crc_of_sixteen(sum)
+}
+
+#[inline]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+fn crc_short(short: Short) -> u16 {
+    match short {
+        Short::One(word) => {
+            // Two pieces: six bytes and two.
+            let windows = _mm_set_epi64x(const { window(48) } as i64, const { window(0) } as i64);
+            let products = _mm_xor_si128(
+                _mm_clmulepi64_si128::<0x00>(_mm_cvtsi64_si128((word << 16 >> 16) as i64), windows),
+                _mm_clmulepi64_si128::<0x10>(_mm_cvtsi64_si128((word >> 48) as i64), windows),
+            );
+            crc_of_quotient(products)
+        }
+        Short::Two(high, low) => crc_of_sixteen(_mm_set_epi64x(high as i64, low as i64)),
+    }
+}
+
+/// The CRC of sixteen bytes, the last one lowest.
+#[inline]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+fn crc_of_sixteen(sum: __m128i) -> u16 {
+    // Three pieces: six, six and four bytes.
     let pieces = _mm_shuffle_epi8(sum, _mm_setr_epi8(0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1));
     let third = _mm_srli_si128::<12>(sum);
     let windows = _mm_set_epi64x(const { window(48) } as i64, const { window(0) } as i64);
     let window_3 = _mm_cvtsi64_si128(const { window(96) } as i64);
-    let products = _mm_xor_si128(
+    crc_of_quotient(_mm_xor_si128(
         _mm_xor_si128(
             _mm_clmulepi64_si128::<0x00>(pieces, windows),
             _mm_clmulepi64_si128::<0x11>(pieces, windows),
         ),
         _mm_clmulepi64_si128::<0x00>(third, window_3),
-    );
+    ))
+}
+
+/// The CRC from the products of all pieces, with the quotient in bits 48 to 63.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn crc_of_quotient(products: __m128i) -> u16 {
     let q = (_mm_cvtsi128_si64(products) as u64) >> 48;
     (q ^ q << 5 ^ q << 12) as u16
 }
