@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::slot::{self, Keys, SLOTS};
@@ -24,8 +25,15 @@ impl Workload {
         w
     }
 
-    pub fn keys(&self) -> Keys<'_> {
-        Keys::packed(&self.bytes, &self.offsets).expect("the offsets were made from the keys")
+    fn part(&self, part: Range<usize>) -> Keys<'_> {
+        Keys::packed(&self.bytes, &self.offsets[part.start..=part.end])
+            .expect("the offsets were made from the keys")
+    }
+
+    /// The keys in parts that take little time each, so that what disturbs a run spoils few of them.
+    fn parts(&self) -> Vec<Range<usize>> {
+        const PART: usize = 8192;
+        (0..self.len()).step_by(PART).map(|first| first..self.len().min(first + PART)).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -75,25 +83,26 @@ pub fn tagged() -> Workload {
     Workload::new("tagged", keys.collect::<Vec<_>>())
 }
 
-/// Keys as applications name them: short counters, sessions, UUIDs, tags, a few long ones.
+/// Keys as applications name them: counters, sessions, UUIDs, tags, a few long ones; 26.7 bytes on average.
 pub fn mixed(count: usize) -> Workload {
     let mut draw = Draw(4711);
     let mut key = || {
         let n = draw.next();
         match draw.below(100) {
-            0..24 => format!("user:{}", n % 10_000_000),
-            24..34 => format!("order:{:010}", n % 10_000_000_000),
-            34..46 => format!("session:{:016x}{:016x}", n, draw.next()),
-            46..58 => {
+            0..18 => format!("user:{}", n % 10_000_000),
+            18..26 => format!("order:{:010}", n % 10_000_000_000),
+            26..42 => format!("session:{:016x}{:016x}", n, draw.next()),
+            42..54 => {
                 format!("{{user{}}}.{}", n % 1_000_000, ["following", "followers", "inbox"][n as usize % 3])
             }
-            58..66 => format!("cache:product:{}:v{}", n % 1_000_000, n % 9),
-            66..74 => format!("rate:10.{}.{}.{}", n % 256, n / 256 % 256, n / 65536 % 256),
-            74..82 => {
-                format!("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", n as u32, n % 65536, n % 4096, n % 4095, n)
+            54..64 => format!("cache:product:{}:v{}", n % 1_000_000, n % 9),
+            64..72 => format!("rate:10.{}.{}.{}", n % 256, n / 256 % 256, n / 65536 % 256),
+            72..84 => {
+                let (n, low) = (n as u32, draw.next() & 0xFFFF_FFFF_FFFF);
+                format!("{n:08x}-{:04x}-4{:03x}-a{:03x}-{low:012x}", low % 65536, n % 4096, n % 4095)
             }
-            82..90 => format!("{{tenant:{}}}:cart:{:x}", n % 500, draw.next() as u32),
-            90..97 => format!("queue:mail:{}", n % 1000),
+            84..92 => format!("{{tenant:{}}}:cart:{:x}", n % 500, draw.next() as u32),
+            92..95 => format!("queue:mail:{}", n % 1000),
             _ => format!(
                 "page:/en/shop/{}/item-{}?sort=price&page={}&ref=newsletter-{}",
                 n % 99,
@@ -140,7 +149,11 @@ impl<'a> Contender<'a> {
 
     /// The slots of all keys of a workload.
     pub fn run(&mut self, workload: &Workload, out: &mut [u16]) {
-        (self.run)(&black_box(workload.keys()), out);
+        self.run_part(workload, 0..workload.len(), out);
+    }
+
+    fn run_part(&mut self, workload: &Workload, part: Range<usize>, out: &mut [u16]) {
+        (self.run)(&black_box(workload.part(part)), out);
         black_box(out);
     }
 }
@@ -185,11 +198,11 @@ pub struct Measured {
     pub workload: String,
     pub mean_len: f64,
     pub contender: String,
-    /// Median over the calm rounds, nanoseconds for one key.
+    /// Median over calm measurements, nanoseconds for one key.
     pub ns_per_key: f64,
     /// The baseline's time over this time.
     pub ratio: f64,
-    /// How many rounds were calm; if none, the numbers are those of the least disturbed ones.
+    /// How many measurements were calm; if none, the numbers are those of the least disturbed ones.
     pub calm: usize,
 }
 
@@ -203,18 +216,18 @@ impl Measured {
 /// How long to measure on one workload.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// What one measurement takes, unless one pass over the keys takes longer.
+    /// What one measurement takes, unless one pass over the keys of a part takes longer.
     pub slice: Duration,
-    /// Calm rounds wanted, in each of which every contender is measured once.
+    /// Calm measurements wanted of each contender on each part.
     pub rounds: usize,
-    /// After this, a quarter of the rounds there are must do, the calmest.
+    /// After this, a quarter of the measurements there are must do, the calmest.
     pub patience: Duration,
 }
 
 impl Effort {
     pub fn normal(workload: &Workload) -> Effort {
-        let rounds = if workload.len() > 100_000 { 5 } else { 21 };
-        Effort { slice: Duration::from_micros(100), rounds, patience: Duration::from_secs(4) }
+        let (rounds, seconds) = if workload.len() > 100_000 { (7, 10) } else { (21, 4) };
+        Effort { slice: Duration::from_micros(100), rounds, patience: Duration::from_secs(seconds) }
     }
 }
 
@@ -232,62 +245,83 @@ fn canary() -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
+/// One contender on one part of the keys, in one round.
+#[derive(Clone, Copy)]
+struct Sample {
+    noise: f64,
+    ns: f64,
+}
+
 /// Measures all on one workload. The first contender is the baseline. The contenders take turns in
-/// each round, and only rounds count in which the core was ours alone: what neighbours on the machine
-/// do slows down a function that fills the core more than one that waits for memory.
+/// each round, and only measurements count in which the core was ours alone: what neighbours on the
+/// machine do slows down a function that fills the core more than one that waits for memory.
 pub fn measure(workload: &Workload, contenders: &mut [Contender<'_>], effort: Effort) -> Vec<Measured> {
     let mut out = vec![0; workload.len()];
-    let mut repeats = Vec::new();
-    for c in contenders.iter_mut() {
-        c.run(workload, &mut out);
-        let start = Instant::now();
-        let mut n = 0u32;
-        while n < 2 || start.elapsed() < effort.slice / 2 {
-            c.run(workload, &mut out);
-            n += 1;
-        }
-        let once = start.elapsed() / n;
-        repeats.push((effort.slice.as_nanos() / once.as_nanos().max(1)).max(1));
-    }
+    let parts = workload.parts();
+    let repeats: Vec<u128> = contenders.iter_mut().map(|c| repeats(workload, c, &mut out, effort)).collect();
     let calmest = (0..50).map(|_| canary()).fold(f64::INFINITY, f64::min);
-    let mut rounds: Vec<(f64, Vec<f64>)> = Vec::new();
+    let is_calm = |s: &&Sample| s.noise < calmest * 1.08;
+    // By contender, part and round.
+    let mut samples = vec![vec![Vec::<Sample>::new(); parts.len()]; contenders.len()];
+    let enough = |of_part: &Vec<Sample>| of_part.iter().filter(is_calm).count() >= effort.rounds;
     let begin = Instant::now();
-    let is_calm = |noise: f64| noise < calmest * 1.08;
-    while rounds.iter().filter(|(noise, _)| is_calm(*noise)).count() < effort.rounds
-        && (begin.elapsed() < effort.patience || rounds.len() < 5)
-    {
-        let mut noise = canary();
-        let mut times = Vec::new();
-        for (c, &n) in contenders.iter_mut().zip(&repeats) {
-            let start = Instant::now();
-            for _ in 0..n {
-                c.run(workload, &mut out);
+    let mut rounds = 0;
+    while !samples.iter().flatten().all(enough) && (begin.elapsed() < effort.patience || rounds < 5) {
+        rounds += 1;
+        for ((c, &n), samples) in contenders.iter_mut().zip(&repeats).zip(&mut samples) {
+            let mut before = canary();
+            for (part, samples) in parts.iter().zip(samples) {
+                let start = Instant::now();
+                for _ in 0..n {
+                    c.run_part(workload, part.clone(), &mut out[part.clone()]);
+                }
+                let ns = start.elapsed().as_nanos() as f64 / n as f64;
+                let after = canary();
+                samples.push(Sample { noise: f64::max(before, after), ns });
+                before = after;
             }
-            let ns = start.elapsed().as_nanos() as f64;
-            times.push(ns / (n as f64 * workload.len() as f64));
-            noise = noise.max(canary());
         }
-        rounds.push((noise, times));
     }
-    rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let calm = rounds.iter().filter(|(noise, _)| is_calm(*noise)).count();
-    rounds.truncate(calm.max(rounds.len() / 4).max(1));
-    let typical: Vec<f64> =
-        (0..contenders.len()).map(|i| median(rounds.iter().map(|(_, times)| times[i]).collect())).collect();
-    let measured = contenders.iter().zip(&typical).map(|(c, &ns_per_key)| Measured {
+    let typical: Vec<(f64, usize)> = samples
+        .iter_mut()
+        .map(|parts| {
+            let calm = parts.iter().map(|of_part| of_part.iter().filter(is_calm).count()).min();
+            let ns: f64 = parts.iter_mut().map(|of_part| typical(of_part, is_calm)).sum();
+            (ns / workload.len() as f64, calm.unwrap_or(0))
+        })
+        .collect();
+    let measured = contenders.iter().zip(&typical).map(|(c, &(ns_per_key, calm))| Measured {
         workload: workload.name.clone(),
         mean_len: workload.mean_len(),
         contender: c.name.clone(),
         ns_per_key,
-        ratio: typical[0] / ns_per_key,
+        ratio: typical[0].0 / ns_per_key,
         calm,
     });
     measured.collect()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+/// How often a contender must pass over the keys to take the time of one measurement.
+fn repeats(workload: &Workload, c: &mut Contender<'_>, out: &mut [u16], effort: Effort) -> u128 {
+    c.run(workload, out);
+    let start = Instant::now();
+    let mut n = 0u32;
+    while n < 2 || start.elapsed() < effort.slice / 2 {
+        c.run(workload, out);
+        n += 1;
+    }
+    let once = start.elapsed() / n;
+    (effort.slice.as_nanos() / once.as_nanos().max(1)).max(1)
+}
+
+/// The median time of the calm samples, or of the calmest quarter if there are fewer of them.
+fn typical(samples: &mut [Sample], is_calm: impl Fn(&&Sample) -> bool) -> f64 {
+    samples.sort_by(|a, b| a.noise.total_cmp(&b.noise));
+    let calm = samples.iter().filter(is_calm).count();
+    let enough = calm.max(samples.len() / 4).max(1);
+    let kept = &mut samples[..enough];
+    kept.sort_by(|a, b| a.ns.total_cmp(&b.ns));
+    kept[kept.len() / 2].ns
 }
 
 /// The numbers as a table, one line per workload and contender.
@@ -311,4 +345,29 @@ pub fn table(rows: &[Measured]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So that figures from two versions of the program are about the same keys.
+    #[test]
+    fn the_mixed_keys_stay_what_they_are() {
+        let w = mixed(100_000);
+        assert!((26.6..26.8).contains(&w.mean_len()), "{}", w.mean_len());
+        let tagged = w.part(0..w.len()).iter().filter(|k| k.starts_with(b"{")).count();
+        assert!((19_000..21_000).contains(&tagged), "{tagged}");
+    }
+
+    #[test]
+    fn all_contenders_are_measured_on_all_parts() {
+        let w = mixed(20_000);
+        let effort = Effort { slice: Duration::ZERO, rounds: 1, patience: Duration::ZERO };
+        let rows = measure(&w, &mut ours(), effort);
+        assert_eq!(rows.len(), ours().len());
+        assert!(rows.iter().all(|r| r.ns_per_key > 0.0 && r.ratio > 0.0));
+        assert_eq!(rows[0].ratio, 1.0);
+        assert_eq!(table(&rows).lines().count(), 1 + rows.len());
+    }
 }
