@@ -984,7 +984,7 @@ mod tests {
     /// A read of one byte outside would end the process.
     #[test]
     fn keys_at_the_edges_of_mapped_memory() {
-        let mut fenced = Fenced::new(2);
+        let mut fenced = Fenced::new(3);
         let bytes = fenced.bytes();
         for (i, b) in bytes.iter_mut().enumerate() {
             *b = b"abcdefgh{ijklmnop}qrstuv:0123"[i * 7 % 29];
@@ -995,6 +995,23 @@ mod tests {
                 let want = crc16_bitwise(hash_tag(key)) & 16383;
                 for kernel in kernels() {
                     assert_eq!(kernel.slot(key), want, "{} {len}", kernel.name);
+                }
+            }
+        }
+        // Sixteen keys, which are taken at once, and some more, up to either edge; once of equal lengths
+        // and once with three of four longer by one.
+        for (len, count) in (0..130u32).flat_map(|len| [16, 32, 33].map(|count| (len, count))) {
+            for longer in [0, 1] {
+                let offsets: Vec<u32> = (0..=count).map(|i| i * len + longer * (i - i.div_ceil(4))).collect();
+                let size = offsets[count as usize] as usize;
+                for part in [&bytes[..size], &bytes[end - size..]] {
+                    let keys = Keys::packed(part, &offsets).unwrap();
+                    let want: Vec<u16> = keys.iter().map(|k| crc16_bitwise(hash_tag(k)) & 16383).collect();
+                    for kernel in kernels() {
+                        let mut got = vec![0; count as usize];
+                        kernel.slots(&keys, &mut got);
+                        assert_eq!(got, want, "{} {len} {count}", kernel.name);
+                    }
                 }
             }
         }
