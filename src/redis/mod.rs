@@ -209,6 +209,11 @@ pub struct Cx<'a> {
     pub conns: &'a mut ConnIds,
     pub packets: &'a mut Spare,
     pub(crate) at: SimTime,
+    /// What saving a small file takes on this machine.
+    pub(crate) save: crate::base::Quantiles,
+    /// What the process has spent in this turn on work that its log lines show. What it sends leaves
+    /// when the turn is over.
+    pub(crate) spent: Dur,
 }
 
 /// Hands out connection ids.
@@ -246,7 +251,8 @@ impl Cx<'_> {
         if fact.level() == Level::Headline {
             self.trace.digest.detail(self.now.0);
         }
-        self.trace.emit(Event { at: self.at, clock: self.now.0, host: self.host, cause, fact })
+        let clock = self.now.0 + self.spent.0;
+        self.trace.emit(Event { at: self.at, clock, host: self.host, cause, fact })
     }
 
     /// Records a fact only if the trace keeps its level; the fact is not built otherwise.
@@ -282,5 +288,13 @@ impl Cx<'_> {
 
     pub fn persist(&mut self, write: DiskWrite) {
         self.out.push(Effect::Persist(write));
+    }
+
+    /// Waits until something small is on the disk: log lines of this turn come after it, and so does all
+    /// that leaves.
+    pub fn wait_for_disk(&mut self, rng: &mut Rng) {
+        let time = self.save.draw(rng);
+        self.spent += time;
+        self.out.push(Effect::Busy(time));
     }
 }

@@ -13,12 +13,11 @@ impl World {
     pub(super) fn connect(&mut self, host: HostId, id: ConnId, addr: Addr, tag: u32, at: SimTime) {
         let found = self.listeners.get(&addr).copied();
         // Whose machine the address is, even if nothing listens there now.
-        let target = found.map(|(h, _)| h).or_else(|| self.machine_of(addr));
-        let bus = found.map_or(addr.port >= 10000, |(_, bus)| bus);
-        let server = target.unwrap_or(host);
+        let found = found.or_else(|| self.machine_of(addr));
+        let (server, bus) = found.unwrap_or((host, false));
         let zones_differ = self.hosts[host].place.zone != self.hosts[server].place.zone;
         self.net.open(id, Attempt { client: host, server, bus, zones_differ, tag, at });
-        if target.is_some() {
+        if found.is_some() {
             self.send_syn(id, at);
         } else if self.hosts.iter().any(|h| h.ip == addr.ip && h.power != Power::Off) {
             // A machine that is there, and a port that none of its programs ever has.
@@ -28,9 +27,10 @@ impl World {
         // At an address of nobody the SYN is never answered.
     }
 
-    /// The host whose process would listen at this address.
-    fn machine_of(&self, addr: Addr) -> Option<HostId> {
-        self.machines.get(&addr).copied()
+    /// The host whose process would listen at this address, and whether as the bus of a cluster.
+    fn machine_of(&self, addr: Addr) -> Option<(HostId, bool)> {
+        let h = self.machines.get(&addr).copied()?;
+        Some((h, self.plan.nodes.get(h.0 as usize).is_some_and(|n| n.conf.port != addr.port)))
     }
 
     fn send_syn(&mut self, id: ConnId, at: SimTime) {

@@ -389,6 +389,8 @@ impl World {
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
+            save: self.plan.host.save,
+            spent: Dur::ZERO,
         };
         if let Some((input, cause)) = first {
             cx.cause = cause;
@@ -432,9 +434,7 @@ impl World {
         for effect in outbox.iter() {
             match effect {
                 Effect::Busy(d) => leave += *d,
-                Effect::Persist(
-                    crate::redis::DiskWrite::NodesConf(_) | crate::redis::DiskWrite::Sentinel(_),
-                ) => {
+                Effect::Persist(crate::redis::DiskWrite::NodesConf(_)) => {
                     leave += self.plan.host.save.draw(&mut self.hosts[host].rng);
                 }
                 _ => {}
@@ -595,6 +595,8 @@ impl World {
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
+            save: self.plan.host.save,
+            spent: Dur::ZERO,
         };
         match &mut h.program {
             Some(program) => program.handle(&mut cx, Input::Boot(Disk::default())),

@@ -118,6 +118,7 @@ pub struct Sentinel {
     /// Frequency drawn at the end of the last run of the timer.
     pub hz: u32,
     random: Rng,
+    disk: Rng,
     pub pid: u32,
     pub run_id: [u8; 20],
     started_unix: u64,
@@ -166,6 +167,7 @@ impl Sentinel {
             next_client: 1,
             hz: HZ,
             random: cx.stream("sentinel"),
+            disk: cx.stream("disk"),
             pid,
             run_id: super::repl::random_replid(&mut ids),
             started_unix: cx.now.unix(),
