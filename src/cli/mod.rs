@@ -9,6 +9,7 @@ pub mod lab;
 pub mod play;
 pub mod run;
 pub mod slot;
+pub mod what_if;
 
 #[derive(Parser)]
 #[command(name = "slotscope", version, about)]
@@ -25,6 +26,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
     Slot(slot::SlotArgs),
+    WhatIf(what_if::WhatIfArgs),
 }
 
 /// The program: arguments in, exit code out.
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Slot(args)) => slot::run(&args),
+        Some(Command::WhatIf(args)) => what_if::run(&args),
     }
 }
 

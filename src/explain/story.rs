@@ -64,8 +64,12 @@ impl<'a> Story<'a> {
 
     /// Nodes that own slots at the time, as the others saw it.
     pub fn masters(self, t: SimTime) -> BTreeSet<HostId> {
-        let mut masters: BTreeSet<HostId> = match self.plan.formation {
-            Formation::NodesConf { masters } => (0..masters as usize).map(HostId::new).collect(),
+        let mut masters: BTreeSet<HostId> = match &self.plan.formation {
+            Formation::NodesConf { masters } => (0..*masters as usize).map(HostId::new).collect(),
+            Formation::Seats(seats) => {
+                let owning = seats.iter().enumerate().filter(|(_, s)| !s.slots.is_empty());
+                owning.map(|(i, _)| HostId::new(i)).collect()
+            }
             _ => BTreeSet::new(),
         };
         for (_, e) in self.between(SimTime::ZERO, t) {

@@ -18,6 +18,7 @@ pub mod samples;
 pub mod sentinel;
 pub mod stats;
 pub mod store;
+pub mod what_if;
 
 pub use compare::{Comparison, Options, compare, compare_recording};
 pub use recording::{Recording, RecordingError};

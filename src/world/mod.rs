@@ -225,8 +225,13 @@ impl World {
             };
             self.queue.push(SimTime::ZERO + after, Ev::Start { host: id });
         }
-        if let Formation::NodesConf { masters } = plan.formation {
-            probe::write_nodes_conf(self, masters);
+        match &plan.formation {
+            Formation::NodesConf { masters } => {
+                let n = plan.nodes.iter().filter(|n| n.start.is_by_itself()).count() as u32;
+                probe::write_nodes_conf(self, &probe::seats(*masters, n));
+            }
+            Formation::Seats(seats) => probe::write_nodes_conf(self, seats),
+            _ => {}
         }
     }
 

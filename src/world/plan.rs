@@ -109,6 +109,16 @@ pub enum Formation {
     /// They start with the nodes.conf of a cluster that was formed before: the first `masters` nodes
     /// share the slots, the others follow them in turn.
     NodesConf { masters: u32 },
+    /// The same for any layout: what each node owns and whom it follows, node by node.
+    Seats(Vec<Seat>),
+}
+
+/// A node's place in a formed cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    pub slots: crate::slot::SlotSet,
+    /// Index of its master among the nodes; `None` for a master.
+    pub master: Option<u32>,
 }
 
 /// What the machine under a process is like.

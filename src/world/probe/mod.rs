@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::host::{Power, Program};
+use super::plan::Seat;
 use crate::base::Id;
 use crate::base::Rng;
 use crate::redis::Addr;
@@ -168,56 +169,63 @@ fn sentinels_agree(w: &World, sentinels: &[HostId]) -> bool {
     })
 }
 
-/// Gives every node the nodes.conf of a formed cluster: the first `masters` share the slots as
-/// redis-cli would, the others replicate them in turn; configEpochs count from 1.
-pub fn write_nodes_conf(w: &mut World, masters: u32) {
-    let plan = w.plan.clone();
-    let forming = || plan.nodes.iter().enumerate().filter(|(_, node)| node.start.is_by_itself());
-    let n = forming().count() as u32;
+/// `n` nodes of which the first `masters` share the slots as redis-cli would; the others replicate them in
+/// turn.
+pub fn seats(masters: u32, n: u32) -> Vec<Seat> {
     let masters = masters.clamp(1, n.max(1));
+    let seat = |i: u32| match i.checked_sub(masters) {
+        None => {
+            let (first, last) = crate::redis::admin::master_range(i, masters);
+            Seat { slots: SlotSet::from_range(first..=last), master: None }
+        }
+        Some(k) => Seat { slots: SlotSet::default(), master: Some(k % masters) },
+    };
+    (0..n).map(seat).collect()
+}
+
+/// Gives every node the nodes.conf of a formed cluster; configEpochs count from 1.
+pub fn write_nodes_conf(w: &mut World, seats: &[Seat]) {
+    let plan = w.plan.clone();
+    let forming = plan.nodes.iter().enumerate().filter(|(_, node)| node.start.is_by_itself());
     let mut lines = Vec::new();
     let mut hosts = Vec::new();
-    for (i, (at, node)) in forming().enumerate() {
-        let i = i as u32;
-        hosts.push(HostId(at as u32));
+    for (seat, (at, node)) in seats.iter().zip(forming) {
+        let host = HostId(at as u32);
+        hosts.push(host);
         let mut rng = Rng::named(w.seed, &format!("{} node id", node.name));
         let name = NodeName::random(&mut rng);
         let id = w.names.node(name);
-        w.names.set_owner(id, hosts[i as usize]);
+        w.names.set_owner(id, host);
         let endpoint =
             w.names.endpoint(Endpoint { ip: Some(node.ip), port: node.conf.port, cport: node.cport() });
-        let slots = if i < masters {
-            let (first, last) = crate::redis::admin::master_range(i, masters);
-            w.names.claim(&SlotSet::from_range(first..=last))
-        } else {
-            crate::redis::registry::ClaimId::EMPTY
-        };
+        let master = seat.master.unwrap_or(hosts.len() as u32 - 1);
         lines.push(NodeLine {
             id,
             endpoint,
             hostname: None,
-            flags: if i < masters { flag::MASTER } else { flag::SLAVE },
+            flags: if seat.master.is_none() { flag::MASTER } else { flag::SLAVE },
             master: NodeId::NONE,
             ping_sent: 0,
             pong_received: 0,
-            config_epoch: u64::from(if i < masters { i + 1 } else { (i - masters) % masters + 1 }),
+            config_epoch: u64::from(master + 1),
             connected: true,
-            slots,
+            slots: w.names.claim(&seat.slots),
         });
     }
-    for i in masters..n {
-        lines[i as usize].master = lines[((i - masters) % masters) as usize].id;
+    let n = lines.len();
+    for (i, seat) in seats.iter().enumerate().take(n) {
+        lines[i].master = seat.master.map_or(NodeId::NONE, |m| lines[m as usize].id);
     }
     for i in 0..n {
         let mut nodes = lines.clone();
-        nodes[i as usize].flags |= flag::MYSELF;
+        nodes[i].flags |= flag::MYSELF;
         let image = NodesImage {
             nodes,
             migrating: Vec::new(),
             importing: Vec::new(),
-            current_epoch: u64::from(n),
+            current_epoch: n as u64,
             last_vote_epoch: 0,
         };
-        w.hosts[hosts[i as usize]].disk.nodes_conf = Some(Arc::new(image));
+        w.hosts[hosts[i]].disk.nodes_conf = Some(Arc::new(image));
     }
 }
