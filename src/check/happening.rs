@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use crate::trace::sentinel::{Kind, Place, SentinelEvent};
 use crate::trace::{Event, Fact, HostId};
 use crate::world::World;
+use crate::world::plan::NodeSpec;
 
 /// One kind of thing that can happen.
 pub struct Happening {
@@ -19,16 +21,23 @@ enum About {
     Nobody,
     Node(crate::trace::NodeId),
     Host(HostId),
+    /// Who listens there.
+    Address(Place),
 }
 
-use About::{Host, Nobody, Node};
+use About::{Address, Host, Nobody, Node};
+
+/// The instance that a sentinel's event is about.
+fn watched(e: &SentinelEvent) -> About {
+    e.about.as_ref().map_or(Nobody, |about| Address(about.at))
+}
 
 macro_rules! happenings {
-    ($($name:literal, $doc:literal, $pattern:pat => $about:expr;)*) => {
+    ($($name:literal, $doc:literal, $pattern:pat $(if $only:expr)? => $about:expr;)*) => {
         &[$(Happening {
             name: $name,
             doc: $doc,
-            read: |fact| match fact { $pattern => Some($about), _ => None },
+            read: |fact| match fact { $pattern $(if $only)? => Some($about), _ => None },
         },)*]
     };
 }
@@ -72,6 +81,29 @@ pub const HAPPENINGS: &[Happening] = happenings! {
         Fact::WriteAccepted { by, .. } => Host(*by);
     "write-refused", "`on` begins to refuse a client's writes; or the client `about` sees that.",
         Fact::WriteRefused { by, .. } => Host(*by);
+    "+sdown", "The sentinel `on` believes that an instance is down.", Fact::Sentinel(e) if e.event == Kind::Sdown => watched(e);
+    "-sdown", "It is up again.", Fact::Sentinel(e) if e.event == Kind::SdownCleared => watched(e);
+    "+odown", "Enough sentinels say that the master is down.", Fact::Sentinel(e) if e.event == Kind::Odown => watched(e);
+    "-odown", "They do not any more.", Fact::Sentinel(e) if e.event == Kind::OdownCleared => watched(e);
+    "+try-failover", "The sentinel `on` starts a failover.", Fact::Sentinel(e) if e.event == Kind::TryFailover => watched(e);
+    "+vote-for-leader", "The sentinel `on` votes.", Fact::Sentinel(e) if e.event == Kind::Vote => watched(e);
+    "+elected-leader", "The sentinel `on` has a majority of the votes.", Fact::Sentinel(e) if e.event == Kind::Elected => watched(e);
+    "+selected-slave", "The replica `about` is to be the master.", Fact::Sentinel(e) if e.event == Kind::Selected => watched(e);
+    "+promoted-slave", "The replica `about` says that it is a master.", Fact::Sentinel(e) if e.event == Kind::Promoted => watched(e);
+    "+slave-reconf-sent", "The replica `about` is told to follow the new master.", Fact::Sentinel(e) if e.event == Kind::ReconfSent => watched(e);
+    "+slave-reconf-done", "The replica `about` follows it.", Fact::Sentinel(e) if e.event == Kind::ReconfDone => watched(e);
+    "+failover-end", "The failover is over.", Fact::Sentinel(e) if e.event == Kind::End => watched(e);
+    "+failover-end-for-timeout", "It took too long.", Fact::Sentinel(e) if e.event == Kind::EndForTimeout => watched(e);
+    "+switch-master", "For the sentinel `on`, the master is another.", Fact::Sentinel(e) if e.event == Kind::Switch => watched(e);
+    "+convert-to-slave", "`about` is made a replica.", Fact::Sentinel(e) if e.event == Kind::ConvertToSlave => watched(e);
+    "+fix-slave-config", "`about` is made to follow the right master.", Fact::Sentinel(e) if e.event == Kind::FixSlaveConfig => watched(e);
+    "+reboot", "`about` was restarted.", Fact::Sentinel(e) if e.event == Kind::Reboot => watched(e);
+    "+reset-master", "SENTINEL RESET.", Fact::Sentinel(e) if e.event == Kind::Reset => watched(e);
+    "+tilt", "The clock of the sentinel `on` is odd: it does not act.", Fact::Sentinel(e) if e.event == Kind::Tilt => watched(e);
+    "-tilt", "It acts again.", Fact::Sentinel(e) if e.event == Kind::TiltOver => watched(e);
+    "-failover-abort-not-elected", "Nobody was elected in time.", Fact::Sentinel(e) if e.event == Kind::AbortNotElected => watched(e);
+    "-failover-abort-no-good-slave", "No replica was good enough.", Fact::Sentinel(e) if e.event == Kind::AbortNoGoodSlave => watched(e);
+    "-failover-abort-slave-timeout", "The replica was not promoted in time.", Fact::Sentinel(e) if e.event == Kind::AbortSlaveTimeout => watched(e);
     "clock-jumped", "The clock of `on` was set.", Fact::ClockJumped { .. } => Nobody;
 };
 
@@ -106,6 +138,10 @@ impl Pattern {
             Nobody => None,
             Node(id) => w.names.owner(id),
             Host(id) => Some(id),
+            Address(at) => {
+                let here = |n: &NodeSpec| n.ip == at.ip && n.conf.port == at.port;
+                w.plan.nodes.iter().position(here).map(|i| HostId(i as u32))
+            }
         };
         is(Some(e.host), &self.on) && is(subject, &self.about)
     }

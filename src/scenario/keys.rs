@@ -54,6 +54,12 @@ pub(super) const TABLES: &[Table] = &[
                 "needed",
                 "Instead of a cluster: one master and its replicas, without slots; see `[replication]`.",
             ),
+            key(
+                "sentinel",
+                "table",
+                "none",
+                "With `[replication]`: sentinels that watch n1 and its replicas; see `[sentinel]`.",
+            ),
             key("network", "table", "lan", "The network; see `[network]`."),
             key("node", "tables", "none", "What is different about single nodes; see `[[node]]`."),
             key("client", "tables", "none", "Clients that write; see `[[client]]`."),
@@ -158,6 +164,49 @@ pub(super) const TABLES: &[Table] = &[
                 "`replicaof`: replicas are configured to follow, and the steps begin when all are in sync. `none`: all start as masters; steps send the commands.",
             ),
             key("start", "word", "random", "As in `[cluster]`."),
+        ],
+    },
+    Table {
+        name: "[sentinel]",
+        doc: "Sentinels s1, s2, ... that watch the master of `[replication]`. The steps begin when all of them know each other and every replica.",
+        keys: &[
+            key("sentinels", "1 to 99", "3", "How many. With `conf-files` it follows from their number."),
+            key("master", "name", "mymaster", "What the sentinels call the master."),
+            key(
+                "quorum",
+                "1 to 99",
+                "a majority",
+                "How many must say that the master is down before anything is done about it.",
+            ),
+            key(
+                "down-after-milliseconds",
+                "number",
+                "30000",
+                "How long an instance may be silent before it counts as down.",
+            ),
+            key("failover-timeout", "number", "180000", "As in sentinel.conf, in milliseconds."),
+            key("parallel-syncs", "number", "1", "How many replicas are pointed to a new master at a time."),
+            key(
+                "base-port",
+                "port",
+                "26379",
+                "The port of s1; the next sentinels count up, if they share an address.",
+            ),
+            key(
+                "conf-files",
+                "list of paths",
+                "none",
+                "One sentinel.conf per sentinel, next to the scenario. They say what is watched, and how; none of the keys above is for them.",
+            ),
+            key("ips", "address, or list", "127.0.0.1", "As in `[cluster]`."),
+            key(
+                "hosts",
+                "list of names",
+                "none",
+                "As in `[cluster]`: a sentinel may share a machine with a data node.",
+            ),
+            key("racks", "list of names", "none", "As in `[cluster]`."),
+            key("zones", "list of names", "none", "As in `[cluster]`."),
         ],
     },
     Table {
@@ -667,10 +716,11 @@ mod tests {
 
     #[test]
     fn every_key_is_documented_and_nothing_else_is() {
-        let schema: [(&str, Vec<String>); 24] = [
+        let schema: [(&str, Vec<String>); 25] = [
             ("top", known::<File>()),
             ("[cluster]", known::<Cluster>()),
             ("[replication]", known::<Replication>()),
+            ("[sentinel]", known::<Sentinel>()),
             ("[network]", known::<Network>()),
             ("latency", known::<Quantiles>()),
             ("[[node]]", known::<Node>()),

@@ -5,6 +5,7 @@ mod clients;
 mod deploy;
 mod expect;
 mod replication;
+mod sentinel;
 mod steps;
 
 use std::ops::Range;
@@ -45,10 +46,9 @@ pub(super) fn scenario(
         text: text.clone(),
         sources: vec![(shown.to_string(), text)],
         lenient: !read.cut.is_empty(),
-        names_unsure: read
-            .cut
-            .iter()
-            .any(|top| top == "cluster" || top == "replication" || top == "node" || top == "client"),
+        names_unsure: read.cut.iter().any(|top| {
+            top == "cluster" || top == "replication" || top == "sentinel" || top == "node" || top == "client"
+        }),
         problems: read.problems,
         notes: Vec::new(),
         nodes: Vec::new(),
@@ -109,6 +109,10 @@ impl Lower {
                 self.missing(0..0, "there is no [cluster] table", "add for example: [cluster] masters = 3");
                 self.deployment(&schema::Cluster::default(), &file.node)
             }
+        };
+        let formation = match &file.sentinel {
+            Some(s) => self.sentinels(s, formation),
+            None => formation,
         };
         let network = self.network(&file.network);
         self.clients(&file.client);

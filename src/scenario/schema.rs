@@ -33,6 +33,7 @@ table! {
         end: Option<Spanned<Time>>,
         cluster: Option<Spanned<Cluster>>,
         replication: Option<Spanned<Replication>>,
+        sentinel: Option<Spanned<Sentinel>>,
         network: Network,
         node: Vec<Spanned<Node>>,
         client: Vec<Spanned<Client>>,
@@ -68,6 +69,22 @@ table! {
         zones: Vec<String>,
         form: Option<Follow>,
         start: Option<StartWord>,
+    }
+}
+table! {
+    Sentinel {
+        sentinels: Option<Spanned<i64>>,
+        master: Option<Spanned<String>>,
+        quorum: Option<Spanned<i64>>,
+        down_after_milliseconds: Option<Spanned<i64>>,
+        failover_timeout: Option<Spanned<i64>>,
+        parallel_syncs: Option<Spanned<i64>>,
+        base_port: Option<Spanned<i64>>,
+        conf_files: Option<Spanned<Vec<Spanned<String>>>>,
+        ips: Option<Spanned<Words>>,
+        hosts: Vec<String>,
+        racks: Vec<String>,
+        zones: Vec<String>,
     }
 }
 table! {

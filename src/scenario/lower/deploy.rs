@@ -135,7 +135,7 @@ impl Lower {
             let message = format!("{total} nodes from port {base} on go beyond port 65535");
             self.wrong(place, message, None);
         }
-        let ips = self.ips(c, total);
+        let ips = self.ips(c.ips.as_ref(), total);
         let pick = |list: &[String], i: usize| list.get(i % list.len().max(1)).cloned();
         for i in 0..total {
             let mut conf = match &confs {
@@ -165,8 +165,8 @@ impl Lower {
     }
 
     /// One address for all; `127.0.1.N`, which counts; or a list.
-    fn ips(&mut self, c: &schema::Cluster, total: usize) -> Vec<Ipv4Addr> {
-        let Some(ips) = &c.ips else { return vec![Ipv4Addr::LOCALHOST; total] };
+    pub(super) fn ips(&mut self, ips: Option<&Spanned<Words>>, total: usize) -> Vec<Ipv4Addr> {
+        let Some(ips) = ips else { return vec![Ipv4Addr::LOCALHOST; total] };
         let Words(list) = ips.get_ref();
         if let [one] = list.as_slice() {
             if let Some(prefix) = one.get_ref().strip_suffix(".N") {
