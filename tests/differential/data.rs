@@ -392,9 +392,10 @@ fn alike(words: &[String], real: &Value, sim: &Value) -> bool {
     match (words[0].as_str(), real, sim) {
         // Time passes on both sides at its own pace.
         ("TTL" | "PTTL" | "EXPIRETIME" | "PEXPIRETIME", Value::Int(a), Value::Int(b)) => {
+            // A time that was given as such: the simulated clock is years off.
+            let absolute = *a > 100_000_000 && *b > 100_000_000;
             let slack = if words[0].starts_with('P') { 10_000 } else { 10 };
-            *a >= 0 && *b >= 0 && (a - b).abs() <= slack
-                || words[0].contains("EXPIRETIME") && *a > 0 && *b > 0
+            *a >= 0 && *b >= 0 && (a - b).abs() <= slack || absolute
         }
         ("RANDOMKEY", Value::Bulk(_), Value::Bulk(_)) => true,
         // How many replicas have it by now depends on the moment.
@@ -402,9 +403,10 @@ fn alike(words: &[String], real: &Value, sim: &Value) -> bool {
         // Queued: which keys come first is not modelled.
         ("SCAN", Value::Array(_), Value::Array(_)) => true,
         ("KEYS", ..) => sorted(real) == sorted(sim),
+        // A large hash or set is dumped in the order of its table.
         ("DUMP", Value::Bulk(a), Value::Bulk(b)) => {
             let object = |payload| dump::verify(payload).and_then(dump::restore);
-            object(a).is_some() && object(a) == object(b)
+            matches!(a[0], 2 | 4) && object(a).is_some() && object(a) == object(b)
         }
         // Elements of a hash table.
         ("SMEMBERS" | "HGETALL" | "HKEYS" | "HVALS", ..) => {

@@ -714,9 +714,10 @@ impl Server {
         self.shutdown.as_ref().map(|s| s.deadline_ms.saturating_sub(now_ms))
     }
 
-    /// Clients that wait for something other than the end of a pause.
+    /// Clients that wait: for the end of a pause, for replicas, for a shutdown.
     pub fn blocked_clients(&self) -> usize {
-        self.shutdown.as_ref().map_or(0, |s| s.waiting.len())
+        let shutdown = self.shutdown.as_ref().map_or(0, |s| s.waiting.len());
+        shutdown + self.postponed.len() + self.waiters.len()
     }
 
     fn replicas_in_sync(&self) -> bool {

@@ -2,11 +2,11 @@
 //! version and a checksum at its end. MIGRATE sends it, so its length is what a migration costs.
 //!
 //! redis: createDumpPayload, rdbSaveObject, rdbLoadObject @7.0.15
-//! deviates: strings are never compressed, and read back if they are; a list is cut into nodes anew
-//! from its head.
+//! deviates: a list is cut into nodes anew from its head.
 
 use std::sync::Arc;
 
+use super::lzf;
 use super::object::{HASH_LISTPACK_ENTRIES, Hash, INTSET_ENTRIES, List, Set, ZSet, integer};
 use super::score::Score;
 use super::{Bytes, Object};
@@ -172,8 +172,13 @@ fn put_string(out: &mut Vec<u8>, text: &[u8]) {
             out.extend_from_slice(&(n as i32).to_le_bytes());
         }
         _ => {
+            let packed = if text.len() > 20 { lzf::pack(text) } else { None };
+            if let Some(packed) = &packed {
+                out.push(0xc3);
+                put_len(out, packed.len() as u64);
+            }
             put_len(out, text.len() as u64);
-            out.extend_from_slice(text);
+            out.extend_from_slice(packed.as_deref().unwrap_or(text));
         }
     }
 }
@@ -369,7 +374,7 @@ impl<'a> Input<'a> {
             Len::Encoded(2) => number(i64::from(i32::from_le_bytes(self.take(4)?.try_into().ok()?))),
             Len::Encoded(3) => {
                 let (packed, full) = (self.len()?, self.len()?);
-                unpack_lzf(self.take(packed as usize)?, full as usize)
+                lzf::unpack(self.take(packed as usize)?, full as usize)
             }
             Len::Encoded(_) => None,
         }
@@ -390,32 +395,6 @@ impl<'a> Input<'a> {
         }
         Some(list)
     }
-}
-
-/// redis: lzf_decompress @7.0.15
-fn unpack_lzf(packed: &[u8], full: usize) -> Option<Vec<u8>> {
-    let mut input = Input(packed);
-    let mut out = Vec::new();
-    while let Some(control) = input.byte() {
-        let control = usize::from(control);
-        if control < 32 {
-            out.extend_from_slice(input.take(control + 1)?);
-            continue;
-        }
-        let mut len = control >> 5;
-        if len == 7 {
-            len += usize::from(input.byte()?);
-        }
-        let back = (control & 0x1f) << 8 | usize::from(input.byte()?);
-        let from = out.len().checked_sub(back + 1)?;
-        for i in 0..len + 2 {
-            out.push(out[from + i]);
-        }
-        if out.len() > full {
-            return None;
-        }
-    }
-    (out.len() == full).then_some(out)
 }
 
 fn intset(blob: &[u8]) -> Option<Vec<i64>> {
@@ -488,6 +467,14 @@ mod tests {
     fn payloads_are_those_of_a_server() {
         let bytes = |text: &str| -> Bytes { Arc::from(text.as_bytes()) };
         assert_eq!(dump(&Object::String(bytes("hello"))), b"\x00\x05hello\n\x00cr\xdfve4 \n");
+        assert_eq!(
+            dump(&Object::String(bytes(&"abcde".repeat(10)))),
+            b"\x00\xc3\r2\x05abcdea\xe0!\x04\x01de\n\x002\x0fe*\xcd[s\x0b"
+        );
+        assert_eq!(
+            dump(&Object::String(bytes("the cat sat on the mat and the rat sat on the cat"))),
+            b"\x00\xc3&1\x08the cat s \x03\x03on t \x0e\x00m \n\x02and`\x0b\x00r \x0b\xe0\x02\x1a )\n\x00\x85\xdf\xf3\xfa\x14\x95\x9c\xea"
+        );
         let mut set = Set::default();
         ["1", "2", "3"].iter().for_each(|m| assert!(set.add(m.as_bytes())));
         assert_eq!(

@@ -4,6 +4,7 @@
 //! Knows nothing of commands, replicas and clocks: whether a key has expired is for the server to say.
 
 pub mod dump;
+mod lzf;
 mod object;
 mod score;
 mod trie;

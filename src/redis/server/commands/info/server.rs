@@ -69,6 +69,7 @@ pub fn stats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
         ("sync_full", s.repl.sync_full),
         ("sync_partial_ok", s.repl.sync_partial_ok),
         ("sync_partial_err", s.repl.sync_partial_err),
+        ("expired_keys", st.expired_keys),
         ("keyspace_hits", st.keyspace_hits),
         ("keyspace_misses", st.keyspace_misses),
         ("latest_fork_usec", s.repl.last_fork.0),

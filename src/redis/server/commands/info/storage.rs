@@ -83,9 +83,12 @@ pub fn persistence(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
     }
 }
 
-pub fn keyspace(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+/// redis: genRedisInfoString @7.0.15
+/// deviates: the mean time to live is that of this moment; Redis's is a running mean of its expiry cycle.
+pub fn keyspace(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
     if !s.db.is_empty() {
-        out.put("db0", format!("keys={},expires=0,avg_ttl=0", s.db.len()));
+        let (keys, expires, ttl) = (s.db.len(), s.db.expires_len(), s.db.mean_ttl(cx.now.ms()));
+        out.put("db0", format!("keys={keys},expires={expires},avg_ttl={ttl}"));
     }
 }
 
