@@ -6,6 +6,8 @@
 //! here is that script too, step by step, driving a simulated world instead of processes; the names
 //! of the metrics are the recordings'.
 
+mod reshard;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub struct Setup {
     pub diskless_delay: Option<u64>,
     /// Seconds of idle traffic that S11 measures.
     pub idle_s: u64,
+    /// What S10 moves.
+    pub load: reshard::Load,
     /// Network, host model and configuration of all nodes.
     pub base: Arc<Plan>,
 }
@@ -52,7 +56,7 @@ pub struct Setup {
 const SCRIPT_EXEC_MS: f64 = 0.3;
 
 /// Scenarios that can be repeated.
-pub const SCENARIOS: &[&str] = &["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S11"];
+pub const SCENARIOS: &[&str] = &["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11"];
 
 impl Setup {
     /// The setup of a scenario with the recorder's defaults.
@@ -67,6 +71,7 @@ impl Setup {
             "S7" => &["stale"],
             "S8" => &["replica"],
             "S9" => &["replicas-first"],
+            "S10" => &["reshard"],
             _ => &["redis-cli", "meet"],
         };
         Setup {
@@ -82,6 +87,7 @@ impl Setup {
             validity_factor: None,
             diskless_delay: None,
             idle_s: 60,
+            load: reshard::Load::default(),
             base,
         }
     }
@@ -97,6 +103,10 @@ impl Setup {
         self.settle = p.settle.unwrap_or(self.settle);
         self.validity_factor = p.validity_factor.or(self.validity_factor);
         self.diskless_delay = p.diskless_delay.or(self.diskless_delay);
+        let small = |given: Option<u64>, old: u32| given.map_or(old, |v| v as u32);
+        self.load.slots = small(p.slots, self.load.slots);
+        self.load.keys_per_slot = small(p.keys_per_slot, self.load.keys_per_slot);
+        self.load.value_size = small(p.value_size, self.load.value_size);
         if !p.variants.is_empty() {
             self.variants = p.variants.clone();
         }
@@ -109,6 +119,8 @@ impl Setup {
     pub fn adopt_machine(&mut self, recorded: &super::samples::Samples) -> bool {
         let mut ms: Vec<f64> = Vec::new();
         for v in recorded.variants.values() {
+            // Which clients a recording of a reshard had shows in what it counted.
+            self.load.chaser = !v.metrics.contains_key("writes_ok_during");
             for (name, values) in &v.metrics {
                 if name.starts_with("ready_after_") {
                     ms.extend(values);
@@ -309,6 +321,7 @@ impl<'a> Recorder<'a> {
             "S6" => self.partition(),
             "S7" => self.validity(variant),
             "S8" => self.migration(variant),
+            "S10" => self.reshard(),
             _ => self.rolling(variant),
         }
         true

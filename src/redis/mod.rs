@@ -158,7 +158,11 @@ pub enum Effect {
 /// A change of what survives the process.
 #[derive(Clone, Debug)]
 pub enum DiskWrite {
-    NodesConf(Arc<NodesImage>),
+    /// nodes.conf; `sync`: and it is on the disk before the process goes on.
+    NodesConf {
+        image: Arc<NodesImage>,
+        sync: bool,
+    },
     Rdb(Option<Arc<Rdb>>),
     /// CONFIG REWRITE.
     Conf(Arc<crate::params::Config>),

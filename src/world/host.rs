@@ -8,6 +8,7 @@ use crate::base::{Dur, NodeTime, Rng, SimTime};
 use crate::redis::admin::Admin;
 use crate::redis::client::Client;
 use crate::redis::client::sentinel::SentinelClient;
+use crate::redis::client::setter::Setter;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
 use crate::redis::{Disk, Effect, Input, Timer};
@@ -21,6 +22,8 @@ pub enum Program {
     Admin(Box<Admin>),
     Sentinel(Box<Sentinel>),
     SentinelClient(Box<SentinelClient>),
+    /// The client of the recordings of a reshard.
+    Setter(Box<Setter>),
 }
 
 /// Whether the process runs.

@@ -163,7 +163,11 @@ impl World {
             self.stick(id, side, Some(flight), at);
             return;
         }
-        let d = self.net.latency(id, side, bytes);
+        let idle = match self.hosts.get(to) {
+            Some(reader) if self.net.model.wakes => at.since(reader.last_poll.min(at)),
+            _ => Dur::MAX,
+        };
+        let d = self.net.latency_to(id, side, bytes, idle);
         let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
         self.net.sent(id, side, arrival);
         if side == SERVER {

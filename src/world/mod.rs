@@ -25,7 +25,7 @@ use crate::redis::registry::Registry;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
 use crate::redis::server::command::request;
-use crate::redis::{Addr, ConnIds, Cx, Disk, Effect, Input, Message, Timer};
+use crate::redis::{Addr, ConnIds, Cx, Disk, DiskWrite, Effect, Input, Message, Timer};
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use host::{Clock, Host, Power, Program, TimerSlot};
 use net::{InFlight, Network};
@@ -439,8 +439,10 @@ impl World {
         for effect in outbox.iter() {
             match effect {
                 Effect::Busy(d) => leave += *d,
-                Effect::Persist(crate::redis::DiskWrite::NodesConf(_)) => {
-                    leave += self.plan.host.save.draw(&mut self.hosts[host].rng);
+                Effect::Persist(DiskWrite::NodesConf { sync, .. }) => {
+                    let model = &self.plan.host;
+                    let takes = if *sync { model.save } else { model.write };
+                    leave += takes.draw(&mut self.hosts[host].rng);
                 }
                 _ => {}
             }
@@ -474,10 +476,10 @@ impl World {
                 Effect::Persist(write) => {
                     let disk = &mut self.hosts[host].disk;
                     match write {
-                        crate::redis::DiskWrite::NodesConf(image) => disk.nodes_conf = Some(image),
-                        crate::redis::DiskWrite::Rdb(rdb) => disk.rdb = rdb,
-                        crate::redis::DiskWrite::Conf(conf) => disk.conf = Some(conf),
-                        crate::redis::DiskWrite::Sentinel(conf) => disk.sentinel_conf = Some(conf),
+                        DiskWrite::NodesConf { image, .. } => disk.nodes_conf = Some(image),
+                        DiskWrite::Rdb(rdb) => disk.rdb = rdb,
+                        DiskWrite::Conf(conf) => disk.conf = Some(conf),
+                        DiskWrite::Sentinel(conf) => disk.sentinel_conf = Some(conf),
                     }
                 }
                 Effect::Busy(_) => {}
@@ -1026,6 +1028,7 @@ impl Program {
             Program::Admin(a) => a.handle(cx, input),
             Program::Sentinel(s) => s.handle(cx, input),
             Program::SentinelClient(c) => c.handle(cx, input),
+            Program::Setter(s) => s.handle(cx, input),
         }
     }
     fn before_sleep(&mut self, cx: &mut Cx<'_>) {

@@ -24,6 +24,11 @@ const RTO_MAX: Dur = Dur::secs(120);
 /// A connection attempt is given up after so many SYNs. linux: tcp_syn_retries
 const SYN_TRIES: u8 = 7;
 
+/// What part of the latency between processes of one machine is left, in percent, when the reader has slept
+/// for at most so long: an idle processor sleeps deeper and deeper. Measured with PING on 7.0.15 over
+/// loopback: 14 us there and back in close succession, 58 every 1 ms, 75 every 10 ms, 140 every 100 ms.
+const WAKE: [(Dur, u64); 3] = [(Dur::us(200), 10), (Dur::ms(2), 40), (Dur::ms(20), 55)];
+
 /// How the network behaves, before faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetModel {
@@ -32,6 +37,9 @@ pub struct NetModel {
     pub latency: Quantiles,
     /// One way, for hosts in different zones.
     pub latency_zones: Quantiles,
+    /// The latency is mostly the time in which the kernel wakes a reader that slept long: one that slept
+    /// only a moment wakes sooner.
+    pub wakes: bool,
     /// Packets lost per million.
     pub loss_ppm: u32,
     /// Bytes per second of one connection; 0 = unlimited.
@@ -45,6 +53,7 @@ impl NetModel {
         preset: "loopback",
         latency: Quantiles::new(30, 95, 260, 800, 2500),
         latency_zones: Quantiles::new(30, 95, 260, 800, 2500),
+        wakes: true,
         loss_ppm: 0,
         bandwidth: 0,
     };
@@ -53,6 +62,7 @@ impl NetModel {
         preset: "lan",
         latency: Quantiles::new(80, 200, 400, 1200, 5000),
         latency_zones: Quantiles::new(80, 200, 400, 1200, 5000),
+        wakes: false,
         loss_ppm: 1,
         bandwidth: 1_250_000_000,
     };
@@ -61,6 +71,7 @@ impl NetModel {
         preset: "multi-az",
         latency: Quantiles::new(80, 200, 400, 1200, 5000),
         latency_zones: Quantiles::new(400, 700, 1200, 3000, 20_000),
+        wakes: false,
         loss_ppm: 10,
         bandwidth: 600_000_000,
     };
@@ -69,6 +80,7 @@ impl NetModel {
         preset: "wan",
         latency: Quantiles::new(80, 200, 400, 1200, 5000),
         latency_zones: Quantiles::new(35_000, 40_000, 48_000, 90_000, 300_000),
+        wakes: false,
         loss_ppm: 100,
         bandwidth: 25_000_000,
     };
@@ -349,13 +361,22 @@ impl Network {
         !self.cuts.is_empty() && self.cuts.contains_key(&(from, to))
     }
 
-    /// One way, from end `side` of the connection.
+    /// One way, from end `side` of the connection, to a reader that has slept for long.
     pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32) -> Dur {
+        self.latency_to(id, side, bytes, Dur::MAX)
+    }
+
+    /// The same, to a reader that has slept for `idle`.
+    pub fn latency_to(&mut self, id: ConnId, side: usize, bytes: u32, idle: Dur) -> Dur {
         let c = &mut self.conns[id.0 as usize];
         let q = if c.is(bit::ZONES) { &self.model.latency_zones } else { &self.model.latency };
         let (loss, bandwidth) = (self.model.loss_ppm, self.model.bandwidth);
         let hosts = c.hosts;
         let mut d = q.draw_small(&mut c.rng);
+        if self.model.wakes {
+            let percent = WAKE.iter().find(|(slept, _)| idle <= *slept).map_or(100, |w| w.1);
+            d = Dur(d.0 * percent / 100);
+        }
         if loss > 0 && (u64::from(c.rng.u32()) * 1_000_000) >> 32 < u64::from(loss) {
             d += RTO;
         }

@@ -132,6 +132,8 @@ pub struct HostModel {
     pub cron: Quantiles,
     /// Time that writing and syncing nodes.conf takes: packets of the same turn leave after it.
     pub save: Quantiles,
+    /// The same without syncing: it is in the kernel's cache then.
+    pub write: Quantiles,
     /// From a power-on to the exec of the server.
     pub reboot: Dur,
 }
@@ -144,6 +146,7 @@ impl Default for HostModel {
             wake: Quantiles::new(55, 80, 160, 400, 1500),
             cron: Quantiles::new(60, 110, 200, 500, 1500),
             save: Quantiles::new(60, 150, 350, 900, 3000),
+            write: Quantiles::new(40, 60, 90, 250, 1500),
             reboot: Dur::secs(20),
         }
     }

@@ -321,7 +321,7 @@ impl Bus {
         cx.emit(Fact::Promoted { from });
         self.because = cx.cause;
         self.orders.push(Order::UpdateState);
-        self.save(cx);
+        self.save(cx, true);
         self.broadcast_pong(cx, host, Pongs::All);
         self.reset_manual_failover();
     }

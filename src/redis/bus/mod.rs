@@ -273,7 +273,7 @@ impl Bus {
             self.update_state(cx);
         }
         if flags & todo::SAVE_CONFIG != 0 {
-            self.save(cx);
+            self.save(cx, flags & todo::FSYNC_CONFIG != 0);
         }
     }
 }

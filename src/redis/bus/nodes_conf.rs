@@ -154,9 +154,9 @@ impl Bus {
     }
 
     /// redis: clusterSaveConfig @7.0.15
-    pub fn save(&mut self, cx: &mut Cx<'_>) {
+    pub fn save(&mut self, cx: &mut Cx<'_>, sync: bool) {
         self.todo &= !(super::todo::SAVE_CONFIG | super::todo::FSYNC_CONFIG);
-        cx.persist(DiskWrite::NodesConf(Arc::new(self.image(flag::HANDSHAKE))));
+        cx.persist(DiskWrite::NodesConf { image: Arc::new(self.image(flag::HANDSHAKE)), sync });
     }
 
     /// The state of a node that finds its nodes.conf.

@@ -264,7 +264,7 @@ impl Bus {
         self.current_epoch += 1;
         let epoch = self.current_epoch;
         self.me_mut().config_epoch = epoch;
-        self.save(cx);
+        self.save(cx, true);
         let with = self.row(s).id;
         cx.emit(Fact::EpochSet { epoch, cause: EpochCause::Collision { with } });
     }

@@ -10,6 +10,7 @@ pub mod library;
 mod links;
 mod probe;
 pub mod sentinel;
+pub mod setter;
 pub mod topology;
 mod upkeep;
 pub mod workload;

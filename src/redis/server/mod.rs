@@ -203,7 +203,7 @@ impl Server {
                     let mut bus = Bus::new(cx, bus_conf);
                     let node = bus.me().id;
                     cx.emit(Fact::NodeConfigNew { node });
-                    bus.save(cx);
+                    bus.save(cx, true);
                     bus
                 }
             });
@@ -292,7 +292,7 @@ impl Server {
             }
         }
         if changed {
-            bus.save(cx);
+            bus.save(cx, true);
         }
     }
 
@@ -746,7 +746,7 @@ impl Server {
         if let Some(bus) = &mut self.bus {
             // redis: clusterSaveConfig happens as part of normal turns; nothing is lost here.
             if bus.todo != 0 {
-                bus.save(cx);
+                bus.save(cx, true);
             }
         }
         cx.emit(Fact::ByeBye);

@@ -161,7 +161,7 @@ pub fn set_config_epoch(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Comma
 
 /// CLUSTER SAVECONFIG
 pub fn saveconfig(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
-    s.with_bus(cx, |bus, cx, _| bus.save(cx));
+    s.with_bus(cx, |bus, cx, _| bus.save(cx, true));
     ok()
 }
 
