@@ -163,8 +163,9 @@ impl World {
             self.stick(id, side, Some(flight), at);
             return;
         }
+        let wakes = self.net.model.wakes && !self.net.conn(id).is_bus();
         let idle = match self.hosts.get(to) {
-            Some(reader) if self.net.model.wakes => at.since(reader.last_poll.min(at)),
+            Some(reader) if wakes => at.since(reader.last_poll.min(at)),
             _ => Dur::MAX,
         };
         let d = self.net.latency_to(id, side, bytes, idle);

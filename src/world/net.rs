@@ -38,7 +38,7 @@ pub struct NetModel {
     /// One way, for hosts in different zones.
     pub latency_zones: Quantiles,
     /// The latency is mostly the time in which the kernel wakes a reader that slept long: one that slept
-    /// only a moment wakes sooner.
+    /// only a moment wakes sooner. For the cluster bus it stays: there it is mostly the work on a packet.
     pub wakes: bool,
     /// Packets lost per million.
     pub loss_ppm: u32,
