@@ -157,6 +157,7 @@ impl FixCoverage {
             }
         };
         let addr = t.addr(node);
+        t.routine();
         t.say(cx, format!(">>> Covering slot {slot} with {addr}"));
         self.cover(g, node)
     }
