@@ -5,8 +5,11 @@
 
 #![allow(clippy::disallowed_types)] // a bench measures time, and may round
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hint::black_box;
 use std::net::Ipv4Addr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,68 +81,188 @@ fn numbers(flag: &str) -> Option<Vec<u64>> {
     Some(args.next()?.split(',').filter_map(|n| n.parse().ok()).collect())
 }
 
+const TIMEOUT_MS: u64 = 15_000;
+/// Clusters and their floors, in simulated seconds per second of one core.
+const CLUSTERS: [(u32, Option<f64>); 6] = [
+    (6, Some(150_000.0)),
+    (24, Some(20_000.0)),
+    (60, None),
+    (100, Some(2_500.0)),
+    (200, None),
+    (1000, Some(35.0)),
+];
+/// All nodes connect to all others at once, and the pings of that moment are due again together: it takes
+/// a few halves of the node timeout until pings are spread as they stay.
+const WARM_UP: Dur = Dur::secs(60);
+
 fn table(only: Option<&[u64]>) {
-    let limit = numbers("--seconds").and_then(|n| n.first().copied());
+    println!("idle clusters, cluster-node-timeout {TIMEOUT_MS}, headline trace");
     println!(
-        "{:>6} {:>8} {:>14} {:>12} {:>11} {:>11} {:>12} {:>10}",
-        "nodes", "timeout", "sim s per s", "floor", "events/s", "Mevents/s", "msgs/s/node", "B per pair"
+        "{:>6} {:>12} {:>9} {:>9} {:>10} {:>12} {:>12} {:>11} {:>8}",
+        "nodes",
+        "sim s per s",
+        "floor",
+        "of floor",
+        "Mevents/s",
+        "events/sim s",
+        "msgs/node s",
+        "B per pair",
+        "MiB"
     );
-    for (nodes, nt, floor) in [
-        (6, 15000, 150_000.0),
-        (24, 15000, 20_000.0),
-        (60, 15000, 0.0),
-        (100, 15000, 2_500.0),
-        (200, 15000, 0.0),
-        (1000, 15000, 35.0),
-    ] {
-        if only.is_some_and(|sizes| !sizes.contains(&u64::from(nodes))) {
-            continue;
+    for (nodes, floor) in CLUSTERS {
+        match only {
+            None => row_in_a_process_of_its_own(nodes),
+            Some(sizes) if sizes.contains(&u64::from(nodes)) => row(nodes, floor),
+            Some(_) => {}
         }
-        let before = resident();
-        let mut w = formed(nodes, nt);
-        let pairs = f64::from(nodes) * f64::from(nodes);
-        let bytes = (resident().saturating_sub(before)) as f64 / pairs;
-        w.run_for(Dur::secs(5));
-        // A second or so of real time, in growing steps.
-        let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
-        let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
-        let began = Instant::now();
-        while limit.map_or(spent < Duration::from_millis(1500), |limit| done < limit) {
-            let t = cpu_time(began);
-            w.run_for(step);
-            spent += cpu_time(began) - t;
-            done += step.0 / 1_000_000;
-            step = step * 2;
-        }
-        let secs = spent.as_secs_f64();
-        let events = (w.dispatched() - e0) as f64;
-        let messages = (w.net.bus_messages.iter().sum::<u64>() - m0) as f64;
-        println!(
-            "{nodes:>6} {nt:>8} {:>14.0} {:>12} {:>11.0} {:>11.2} {:>12.1} {bytes:>10.0}",
-            done as f64 / secs,
-            if floor > 0.0 { format!("{:.1} x", done as f64 / secs / floor) } else { "-".into() },
-            events / done as f64,
-            events / secs / 1e6,
-            messages / done as f64 / f64::from(nodes),
-        );
     }
 }
 
-/// The hold model: pop the earliest of `n`, push one later.
-fn hold(c: &mut Criterion) {
-    for n in [100u32, 10_000, 1_000_000] {
-        let mut rng = Rng::named(1, "hold");
-        let mut q = Queue::default();
-        for i in 0..n {
-            q.push(SimTime(u64::from(rng.below(1_000_000))), Ev::Step(i));
-        }
-        c.bench_function(&format!("queue hold {n}"), |b| {
-            b.iter(|| {
-                let (t, ev) = q.pop().expect("never empty");
-                q.push(t + Dur::us(u64::from(rng.below(1_000_000))), black_box(ev));
-            });
-        });
+/// So that no memory that another size freed hides what this one takes.
+fn row_in_a_process_of_its_own(nodes: u32) {
+    let me = std::env::current_exe().expect("the bench is a file");
+    let run = Command::new(me).args(["--row", &nodes.to_string()]).status().expect("it runs again");
+    assert!(run.success(), "the bench of {nodes} nodes fails");
+}
+
+fn row(nodes: u32, floor: Option<f64>) {
+    let limit = numbers("--seconds").and_then(|n| n.first().copied());
+    let before = resident();
+    let mut w = formed(nodes, TIMEOUT_MS);
+    w.run_for(WARM_UP);
+    let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
+    let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
+    let began = Instant::now();
+    // Two seconds or so of real time, in growing steps; a node timeout at least.
+    let enough = |spent, done| spent >= Duration::from_millis(1500) && done >= TIMEOUT_MS / 1000;
+    while !limit.map_or_else(|| enough(spent, done), |limit| done >= limit) {
+        let t = cpu_time(began);
+        w.run_for(step);
+        spent += cpu_time(began) - t;
+        done += step.0 / 1_000_000;
+        step = step * 2;
     }
+    let memory = resident().saturating_sub(before) as f64;
+    let (secs, done) = (spent.as_secs_f64(), done as f64);
+    let events = (w.dispatched() - e0) as f64;
+    let messages = (w.net.bus_messages.iter().sum::<u64>() - m0) as f64;
+    let pairs = f64::from(nodes) * f64::from(nodes - 1);
+    let per_pair = memory / pairs;
+    let of_floor = floor.map_or("-".into(), |f| format!("{:.2} x", done / secs / f));
+    println!(
+        "{nodes:>6} {:>12.0} {:>9} {of_floor:>9} {:>10.2} {:>12.0} {:>12.2} {per_pair:>11.0} {:>8.0}",
+        done / secs,
+        floor.map_or("-".into(), |f| f.to_string()),
+        events / secs / 1e6,
+        events / done,
+        messages / done / f64::from(nodes),
+        memory / f64::from(1 << 20),
+    );
+}
+
+// ---- the queue alone, and its best known peer -----------------------------------------------------
+
+/// What both workloads ask of a queue.
+trait Events {
+    fn push(&mut self, at: u64, what: u32);
+    fn pop(&mut self) -> Option<(u64, u32)>;
+}
+
+impl Events for Queue {
+    fn push(&mut self, at: u64, what: u32) {
+        Queue::push(self, SimTime(at), Ev::Step(what));
+    }
+    fn pop(&mut self) -> Option<(u64, u32)> {
+        match Queue::pop(self)? {
+            (at, Ev::Step(what)) => Some((at.0, what)),
+            _ => None,
+        }
+    }
+}
+
+/// The heap of the standard library, in the order that ours has: of the same time the first pushed.
+#[derive(Default)]
+struct Heap(BinaryHeap<Reverse<(u64, u64, u32)>>, u64);
+
+impl Events for Heap {
+    fn push(&mut self, at: u64, what: u32) {
+        self.1 += 1;
+        self.0.push(Reverse((at, self.1, what)));
+    }
+    fn pop(&mut self) -> Option<(u64, u32)> {
+        self.0.pop().map(|Reverse((at, _, what))| (at, what))
+    }
+}
+
+/// The hold model: pop the earliest of `n`, push one up to a second later. Nanoseconds for both.
+fn hold(q: &mut impl Events, n: u32) -> f64 {
+    let mut rng = Rng::named(1, "hold");
+    (0..n).for_each(|i| q.push(u64::from(rng.below(1_000_000)), i));
+    let mut turn = |times: u32| {
+        for _ in 0..times {
+            let (t, what) = q.pop().expect("never empty");
+            q.push(t + u64::from(rng.below(1_000_000)), black_box(what));
+        }
+    };
+    turn(2 * n.max(100_000));
+    let began = Instant::now();
+    let t = cpu_time(began);
+    turn(4_000_000);
+    (cpu_time(began) - t).as_nanos() as f64 / 4e6
+}
+
+/// Gossip without content: each node pings a random peer every second, 1 ms away. Simulated seconds per
+/// second, and events per second.
+fn ping_pong(q: &mut impl Events, nodes: u32) -> (f64, f64) {
+    const TICK: u32 = 0;
+    const PING: u32 = 1;
+    let mut rng = Rng::named(1, "ping pong");
+    (0..nodes).for_each(|n| q.push(u64::from(rng.below(1_000_000)), n << 2 | TICK));
+    let mut heard = vec![0u64; nodes as usize];
+    let mut run = |events: u64| {
+        let mut now = 0;
+        for _ in 0..events {
+            let (at, what) = q.pop().expect("never empty");
+            now = at;
+            let node = what >> 2;
+            match what & 3 {
+                TICK => {
+                    q.push(at + 1_000_000, what);
+                    q.push(at + 1000, rng.below(nodes) << 2 | PING);
+                }
+                PING => q.push(at + 1000, node << 2 | 2),
+                _ => heard[node as usize] = at,
+            }
+        }
+        now
+    };
+    let events = 6_000_000;
+    let from = run(events / 10);
+    let began = Instant::now();
+    let t = cpu_time(began);
+    let to = run(events);
+    let secs = (cpu_time(began) - t).as_secs_f64();
+    black_box(heard);
+    ((to - from) as f64 / 1e6 / secs, events as f64 / secs)
+}
+
+fn queues() {
+    println!("\nqueue alone          ours       std BinaryHeap");
+    for n in [100u32, 10_000, 1_000_000] {
+        let (ours, heap) = (hold(&mut Queue::default(), n), hold(&mut Heap::default(), n));
+        println!("hold {n:>9}     {ours:>6.0} ns        {heap:>6.0} ns");
+    }
+    for n in [6u32, 100, 1000] {
+        let (ours, heap) = (ping_pong(&mut Queue::default(), n), ping_pong(&mut Heap::default(), n));
+        println!(
+            "ping-pong {n:>4} {:>9.0} s/s     {:>9.0} s/s   ({:.1} and {:.1} million events/s)",
+            ours.0,
+            heap.0,
+            ours.1 / 1e6,
+            heap.1 / 1e6
+        );
+    }
+    println!();
 }
 
 fn checkpoints(c: &mut Criterion) {
@@ -160,16 +283,21 @@ fn main() {
         w.run_for(Dur::secs(60));
         return;
     }
+    if let Some(nodes) = numbers("--row") {
+        let own = |&&(n, _): &&(u32, Option<f64>)| nodes.contains(&u64::from(n));
+        CLUSTERS.iter().filter(own).for_each(|&(n, floor)| row(n, floor));
+        return;
+    }
     let sizes = numbers("--nodes");
     table(sizes.as_deref());
     if sizes.is_some() {
         return;
     }
+    queues();
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
-    hold(&mut c);
     checkpoints(&mut c);
     c.final_summary();
 }

@@ -1,11 +1,18 @@
 //! The engine: what makes it fast must not change what happens.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 
 use slotscope::base::{Dur, SimTime};
+use slotscope::params::Config;
+use slotscope::redis::bus::packet::Gossip;
+use slotscope::redis::bus::view::{Pulse, Row};
 use slotscope::scenario::{self, Scenario};
 use slotscope::trace::Level;
 use slotscope::world::World;
+use slotscope::world::net::{Conn, NetModel};
+use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Plan, Start};
 
 /// Every cluster scenario of the repository.
 fn scenarios() -> Vec<Scenario> {
@@ -37,4 +44,67 @@ fn idle_turns_need_not_be_carried_out() {
         assert!(parted.is_none(), "{}: {parted:?}", s.plan.title);
         assert_eq!(short.trace.digest, full.trace.digest, "{}", s.plan.title);
     }
+}
+
+/// What there is for each pair of nodes, in each direction: a row in a table, a connection, and what gossip
+/// says. A thousand nodes have a million of each.
+#[test]
+fn what_grows_with_pairs_of_nodes_is_small() {
+    assert!(size_of::<Pulse>() == 8 && size_of::<Gossip>() == 16);
+    assert!(size_of::<Row>() <= 96, "{}", size_of::<Row>());
+    assert!(size_of::<Conn>() <= 80, "{}", size_of::<Conn>());
+    let w = idle(60);
+    let bytes: usize = w.servers().filter_map(|(_, s)| s.bus.as_ref()).map(|b| b.table_bytes()).sum();
+    assert!(bytes / (60 * 60) <= 150, "{}", bytes / (60 * 60));
+}
+
+/// An idle cluster from the nodes.conf of a formed one, a minute after it formed.
+fn idle(nodes: u8) -> World {
+    let node = |i: u8| {
+        let mut conf = Config::default();
+        conf.port = 7000;
+        conf.cluster_enabled = true;
+        conf.cluster_node_timeout = 15_000;
+        NodeSpec {
+            name: format!("n{}", i + 1),
+            ip: Ipv4Addr::new(10, 0, 0, i + 1),
+            conf: Arc::new(conf),
+            sentinel: None,
+            place: Default::default(),
+            start: Start::Random(Dur::secs(1)),
+            disk: Default::default(),
+            clock: ClockSpec::default(),
+        }
+    };
+    let plan = Plan {
+        title: format!("{nodes} idle nodes"),
+        nodes: (0..nodes).map(node).collect(),
+        clients: Vec::new(),
+        formation: Formation::NodesConf { masters: u32::from(nodes) / 2 },
+        network: NetModel::LAN,
+        host: HostModel::default(),
+        steps: Vec::new(),
+        epoch_us: 1_800_000_000_000_000,
+    };
+    let mut w = World::new(Arc::new(plan), 1, Level::Headline);
+    assert!(w.run_until_formed());
+    w.run_for(Dur::secs(60));
+    w
+}
+
+/// Nothing is dispatched that the protocol does not ask for: ten ticks of the cron for each node and second,
+/// the messages, and little else.
+#[test]
+fn an_idle_cluster_dispatches_ticks_and_messages() {
+    let mut w = idle(6);
+    let count = |w: &World| (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
+    let (events, messages) = count(&w);
+    w.run_for(Dur::secs(60));
+    let now = count(&w);
+    let (events, messages) = (now.0 - events, now.1 - messages);
+    // A ping each second to the one of five not heard of for longest, and its pong.
+    assert!((6 * 60 * 2 - 12..=6 * 60 * 2 + 60).contains(&messages), "{messages} messages");
+    // A packet that wakes a node may put its next tick off by up to a millisecond: a second event for it.
+    let ticks = 6 * 60 * 10;
+    assert!(events < ticks + 3 * messages, "{events} events");
 }

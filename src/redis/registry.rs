@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use super::bus::view::OwnerTables;
 use crate::base::Rng;
 use crate::id_type;
 use crate::slot::SlotSet;
@@ -89,6 +90,8 @@ pub struct Registry {
     by_claim: BTreeMap<std::sync::Arc<SlotSet>, ClaimId>,
     claim_len: Vec<u16>,
     hosts: Vec<(String, Ipv4Addr)>,
+    /// Not names, but shared for the same reason.
+    pub(super) owner_tables: OwnerTables,
     /// Which host announced a node id last: how people call the node.
     owner: Vec<Option<HostId>>,
 }
@@ -104,6 +107,7 @@ impl Default for Registry {
             by_claim: BTreeMap::new(),
             claim_len: Vec::new(),
             hosts: Vec::new(),
+            owner_tables: OwnerTables::default(),
             owner: Vec::new(),
         };
         r.claim(&SlotSet::EMPTY);

@@ -504,7 +504,7 @@ impl World {
     // ---- timers ---------------------------------------------------------------------------------
 
     fn arm(&mut self, host: HostId, timer: Timer, from: SimTime, d: Dur) {
-        let model = self.plan.host;
+        let model = &self.plan.host;
         let h = &mut self.hosts[host];
         let (run, wake) = match timer {
             // The handler's own time passes before the timer is armed again.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::registry::{ClaimId, EndpointId, NodeName, Registry};
 use super::super::{Cx, DiskWrite};
-use super::view::{ME, NO_ROW, RowIdx, flag};
+use super::view::{ME, RowIdx, flag};
 use super::{Bus, BusConf};
 use crate::slot::SlotSet;
 use crate::trace::{Fact, NodeId};
@@ -108,11 +108,7 @@ impl Bus {
     /// What CLUSTER NODES and nodes.conf say of a node. redis: clusterGenNodeDescription @7.0.15
     pub fn line(&self, r: RowIdx) -> NodeLine {
         let row = self.row(r);
-        let master = if row.is(flag::SLAVE) && row.slaveof != NO_ROW {
-            self.row(row.slaveof).id
-        } else {
-            NodeId::NONE
-        };
+        let master = self.master_of(row);
         NodeLine {
             id: row.id,
             endpoint: row.endpoint,
@@ -205,9 +201,12 @@ impl Bus {
                 };
                 bus.attach_to_master(r, m);
             }
-            let slots: Arc<SlotSet> = cx.names.slots(line.slots).clone();
-            bus.rebind(cx, &slots, Some(r));
+            if line.slots != ClaimId::EMPTY {
+                let slots: Arc<SlotSet> = cx.names.slots(line.slots).clone();
+                bus.bind(cx, &slots, Some(r));
+            }
         }
+        bus.owners.share(&mut cx.names.owner_tables);
         bus.migrating_to = image.migrating.iter().copied().collect();
         bus.importing_from = image.importing.iter().copied().collect();
         let max = bus.rows.iter().map(|r| r.config_epoch).max().unwrap_or(0);

@@ -52,12 +52,12 @@ pub mod mflag {
     pub const EXT_DATA: u8 = 4;
 }
 
-/// One entry of a gossip section: what the sender believes about a node. Times in whole seconds.
+/// One entry of a gossip section: what the sender believes about a node. Times in whole seconds. Without
+/// `ping_sent`, which no receiver looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gossip {
     pub node: NodeId,
     pub endpoint: EndpointId,
-    pub ping_sent: u32,
     pub pong_received: u32,
     pub flags: u16,
 }
@@ -187,13 +187,7 @@ mod tests {
         let mut p = Packet { body: Body::Gossip, ..Packet::default() };
         assert_eq!(p.wire_len(), 2256);
         for expected in [2360, 2464, 2568] {
-            p.gossip.push(Gossip {
-                node: NodeId(0),
-                endpoint: EndpointId(0),
-                ping_sent: 0,
-                pong_received: 0,
-                flags: 0,
-            });
+            p.gossip.push(Gossip { node: NodeId(0), endpoint: EndpointId(0), pong_received: 0, flags: 0 });
             assert_eq!(p.wire_len(), expected);
         }
         p.hostname = Some("redis-1.example".into());

@@ -274,14 +274,7 @@ impl Bus {
     fn gossip_about(&self, r: RowIdx) -> Gossip {
         let pulse = self.pulses[usize::from(r)];
         let (node, endpoint) = self.names[usize::from(r)];
-        let pinged = if pulse.is(Pulse::PINGED) { self.row(r).ping_sent } else { 0 };
-        Gossip {
-            node,
-            endpoint,
-            ping_sent: (pinged / 1000) as u32,
-            pong_received: (pulse.pong_received() / 1000) as u32,
-            flags: pulse.flags(),
-        }
+        Gossip { node, endpoint, pong_received: (pulse.pong_received() / 1000) as u32, flags: pulse.flags() }
     }
 
     /// redis: clusterBroadcastPong @7.0.15

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::super::Cx;
 use super::links::LinkTag;
-use super::packet::{Body, Packet, kind, mflag};
+use super::packet::{Body, Gossip, Packet, kind, mflag};
 use super::view::{ME, NO_ROW, Pulse, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
 use crate::trace::{ConnId, Fact, Level, NodeId};
@@ -227,12 +227,30 @@ impl Bus {
         }
     }
 
+    /// What nearly all gossip is: nobody suspects the node, neither the sender nor me. It can only tell me
+    /// that somebody heard from it later than I did. False, and nothing done, if there is more to it.
+    fn hear_of(&mut self, g: &Gossip, latest: u64) -> bool {
+        let Some(&r) = self.by_id.get(g.node.0 as usize) else { return false };
+        let Some(pulse) = self.pulses.get_mut(usize::from(r)) else { return false };
+        if g.flags & (flag::PFAIL | flag::FAIL) != 0 || pulse.is(flag::PFAIL | flag::FAIL | Pulse::REPORTED) {
+            return false;
+        }
+        if !pulse.is(Pulse::PINGED) {
+            pulse.renew(u64::from(g.pong_received) * 1000, latest);
+        }
+        true
+    }
+
     /// redis: clusterProcessGossipSection @7.0.15. `sender` is `None` for a MEET from a stranger, whose
     /// gossip may not add nodes.
     fn process_gossip(&mut self, cx: &mut Cx<'_>, host: &Host, sender: Option<RowIdx>, p: &Packet) {
         let from_master = sender.is_some_and(|s| self.row(s).is_master());
         let by = sender.map_or(NodeId::NONE, |s| self.row(s).id);
+        let latest = host.mstime + FUTURE_TOLERANCE_MS;
         for g in &p.gossip {
+            if self.hear_of(g, latest) {
+                continue;
+            }
             let failing = g.flags & (flag::PFAIL | flag::FAIL) != 0;
             let Some(r) = self.find(g.node) else {
                 if sender.is_some() && g.flags & flag::NOADDR == 0 && !self.blacklisted(host, g.node) {
@@ -260,10 +278,7 @@ impl Bus {
             let unreported = !self.is_reported(r) || self.failure_reports(cx, r) == 0;
             let pulse = &mut self.pulses[usize::from(r)];
             if !pulse.is(Pulse::PINGED) && unreported {
-                let pong = u64::from(g.pong_received) * 1000;
-                if pong <= host.mstime + FUTURE_TOLERANCE_MS && pong > pulse.pong_received() {
-                    pulse.set_pong_received(pong);
-                }
+                pulse.renew(u64::from(g.pong_received) * 1000, latest);
             }
             let row = self.row(r);
             if row.is(flag::FAIL | flag::PFAIL) && g.flags & flag::NOADDR == 0 && row.endpoint != g.endpoint {

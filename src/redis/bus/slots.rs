@@ -33,6 +33,12 @@ impl Bus {
     /// Gives the slots to a node, or to nobody.
     /// redis: clusterDelSlot, clusterAddSlot for each slot @7.0.15
     pub fn rebind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) {
+        self.bind(cx, slots, to);
+        self.owners.share(&mut cx.names.owner_tables);
+    }
+
+    /// The same, one of many: the caller shares the table of owners when all are done.
+    pub(super) fn bind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) {
         let new_owner = to.map(|r| self.row(r).id);
         let mut lost: BTreeMap<NodeId, SlotSet> = BTreeMap::new();
         let mut gained = SlotSet::EMPTY;

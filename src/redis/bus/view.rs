@@ -159,6 +159,12 @@ impl Pulse {
     pub fn set_pong_received(&mut self, ms: u64) {
         self.0 = ms << 16 | self.0 & 0xFFFF;
     }
+    /// Somebody heard of the node at this time; nothing heard of it may be later than `latest`.
+    pub fn renew(&mut self, ms: u64, latest: u64) {
+        if ms <= latest && ms > self.pong_received() {
+            self.set_pong_received(ms);
+        }
+    }
     fn set_bits(&mut self, bits: u16) {
         self.0 = self.0 & !0xFFFF | u64::from(bits);
     }
@@ -216,6 +222,8 @@ impl Drop for RowMut<'_> {
 pub struct Dict {
     key: u64,
     mask: u32,
+    /// What a random pick needs first: of each bucket its only row, [`EMPTY`] or [`SEVERAL`].
+    buckets: Vec<RowIdx>,
     /// Rows bucket after bucket, the latest added first within a bucket.
     order: Vec<RowIdx>,
     /// Where each bucket starts in `order`, and the end of the last.
@@ -224,9 +232,29 @@ pub struct Dict {
     hashes: Vec<u32>,
 }
 
+const EMPTY: RowIdx = NO_ROW;
+const SEVERAL: RowIdx = NO_ROW - 1;
+
 impl Dict {
     pub fn new(key: u64) -> Dict {
-        Dict { key, mask: 3, order: Vec::new(), start: vec![0; 5], hashes: Vec::new() }
+        Dict {
+            key,
+            mask: 3,
+            buckets: vec![EMPTY; 4],
+            order: Vec::new(),
+            start: vec![0; 5],
+            hashes: Vec::new(),
+        }
+    }
+
+    /// What `buckets` holds of a bucket.
+    fn content(&self, bucket: usize) -> RowIdx {
+        let (lo, hi) = (usize::from(self.start[bucket]), usize::from(self.start[bucket + 1]));
+        match hi - lo {
+            0 => EMPTY,
+            1 => self.order[lo],
+            _ => SEVERAL,
+        }
     }
 
     fn hash(&self, name: NodeName) -> u32 {
@@ -261,6 +289,7 @@ impl Dict {
         let bucket = self.bucket(row);
         self.order.insert(usize::from(self.start[bucket]), row);
         self.start[bucket + 1..].iter_mut().for_each(|s| *s += 1);
+        self.buckets[bucket] = self.content(bucket);
     }
 
     pub fn remove(&mut self, row: RowIdx) {
@@ -268,6 +297,7 @@ impl Dict {
         let bucket = self.bucket(row);
         self.order.remove(place);
         self.start[bucket + 1..].iter_mut().for_each(|s| *s -= 1);
+        self.buckets[bucket] = self.content(bucket);
     }
 
     /// Sorts the rows into more buckets. What was one bucket becomes several, and within each the latest
@@ -290,6 +320,7 @@ impl Dict {
             *at += 1;
         }
         self.order = order;
+        self.buckets = (0..buckets as usize).map(|b| self.content(b)).collect();
     }
 
     /// A random non-empty bucket, then a random element of it: not quite uniform over the nodes.
@@ -297,11 +328,13 @@ impl Dict {
         debug_assert!(!self.order.is_empty());
         loop {
             let b = (rng.u32() & self.mask) as usize;
-            let (lo, hi) = (self.start[b], self.start[b + 1]);
-            match hi - lo {
-                0 => {}
-                1 => return self.order[usize::from(lo)],
-                n => return self.order[usize::from(lo) + rng.below(u32::from(n)) as usize],
+            match self.buckets[b] {
+                EMPTY => {}
+                SEVERAL => {
+                    let (lo, hi) = (self.start[b], self.start[b + 1]);
+                    return self.order[usize::from(lo) + rng.below(u32::from(hi - lo)) as usize];
+                }
+                row => return row,
             }
         }
     }
@@ -323,6 +356,14 @@ impl Dict {
 pub struct SlotOwners {
     table: Arc<[NodeId; SLOTS as usize]>,
     unowned: u16,
+}
+
+/// The latest tables of owners: when a cluster agrees, its nodes share one. 64 KB each.
+#[derive(Clone, Debug, Default)]
+pub struct OwnerTables(Vec<Arc<[NodeId; SLOTS as usize]>>);
+
+impl OwnerTables {
+    const MOST: usize = 4;
 }
 
 impl Default for SlotOwners {
@@ -348,7 +389,18 @@ impl SlotOwners {
         Arc::make_mut(&mut self.table)[usize::from(slot)] = new;
         self.unowned = self.unowned + u16::from(old.is_some()) - u16::from(new.is_some());
     }
-    /// A hash of the pointer-free content, for digests and comparisons of views.
+    /// Takes a table that says the same, if somebody has one.
+    pub(in crate::redis) fn share(&mut self, known: &mut OwnerTables) {
+        match known.0.iter().find(|t| ***t == *self.table) {
+            Some(same) => self.table = same.clone(),
+            None => {
+                if known.0.len() == OwnerTables::MOST {
+                    known.0.remove(0);
+                }
+                known.0.push(self.table.clone());
+            }
+        }
+    }
     pub fn same_as(&self, other: &SlotOwners) -> bool {
         Arc::ptr_eq(&self.table, &other.table) || self.table == other.table
     }
@@ -397,7 +449,7 @@ impl Bus {
     /// Bytes that the table takes: what grows with the number of nodes.
     pub fn table_bytes(&self) -> usize {
         let per_row = size_of::<Row>() + size_of::<Pulse>() + size_of::<(NodeId, EndpointId)>();
-        self.rows.capacity() * per_row + self.by_id.capacity() * 2 + self.dict.start.capacity() * 8
+        self.rows.capacity() * per_row + self.by_id.capacity() * 2 + self.dict.start.capacity() * 10
     }
 
     /// All rows in the order of Redis's table.
@@ -408,6 +460,11 @@ impl Bus {
     /// The master I belong to: mine if I am a replica of a known one, else me.
     pub fn my_master_or_me(&self) -> RowIdx {
         if self.me().is(flag::SLAVE) && self.me().slaveof != NO_ROW { self.me().slaveof } else { ME }
+    }
+
+    /// The id of a node's master, if it is a replica of one that I know.
+    pub fn master_of(&self, row: &Row) -> NodeId {
+        if row.is(flag::SLAVE) && row.slaveof != NO_ROW { self.row(row.slaveof).id } else { NodeId::NONE }
     }
 
     /// The configEpoch to print for a node: a replica's is its master's.

@@ -20,6 +20,7 @@ use crate::redis::bus::nodes_conf::NodeLine;
 use crate::redis::bus::view::flag;
 use crate::redis::client::Client;
 use crate::redis::client::sentinel::SentinelClient;
+use crate::redis::registry::ClaimId;
 use crate::redis::registry::{Endpoint, NodeName};
 use crate::redis::repl::LinkState;
 use crate::redis::sentinel::Sentinel;
@@ -96,39 +97,33 @@ pub fn is_stable(w: &World) -> bool {
     if up.iter().all(|s| s.bus.is_none()) {
         return up.iter().all(|s| !s.repl.is_replica() || s.repl.state == LinkState::Connected);
     }
-    let mut first: Option<Vec<(NodeId, crate::redis::registry::ClaimId, NodeId)>> = None;
+    let settled = |s: &&Server| {
+        s.bus.as_ref().is_some_and(|b| b.state_ok && b.dict.len() == nodes.len())
+            && (!s.repl.is_replica() || s.repl.state == LinkState::Connected)
+    };
+    if !up.iter().all(settled) {
+        return false;
+    }
+    // What one says of each node all must say: its slots and its master.
+    let mut first: Vec<Option<(ClaimId, NodeId)>> = vec![None; w.names.node_count()];
     for s in up {
         let Some(bus) = &s.bus else { return false };
-        if !bus.state_ok || bus.dict.len() != nodes.len() {
-            return false;
-        }
-        let bad = flag::PFAIL | flag::FAIL | flag::HANDSHAKE | flag::NOADDR;
-        if bus.in_order().any(|r| r.is(bad) || !(r.link.is_some() || r.is(flag::MYSELF))) {
-            return false;
-        }
-        if s.repl.is_replica() && s.repl.state != LinkState::Connected {
-            return false;
-        }
         if bus.me().is(flag::SLAVE) && !s.repl.is_replica() {
             return false;
         }
-        let mut view: Vec<_> = bus
-            .dict
-            .order()
-            .iter()
-            .map(|&r| {
-                let line = bus.line(r);
-                (line.id, line.slots, line.master)
-            })
-            .collect();
-        view.sort();
-        match &first {
-            None => first = Some(view),
-            Some(f) if *f != view => return false,
-            Some(_) => {}
+        let bad = flag::PFAIL | flag::FAIL | flag::HANDSHAKE | flag::NOADDR;
+        for row in bus.in_order() {
+            if row.is(bad) || !(row.link.is_some() || row.is(flag::MYSELF)) {
+                return false;
+            }
+            let master = bus.master_of(row);
+            if *first[row.id.index()].get_or_insert((row.slots, master)) != (row.slots, master) {
+                return false;
+            }
         }
     }
-    true
+    // All know equally many nodes; and they are the same ones.
+    first.iter().flatten().count() == nodes.len()
 }
 
 /// Whether all sentinels run, know each other, hold the same masters with the same number of replicas,
