@@ -4,6 +4,7 @@ mod commands;
 mod differential;
 mod engine;
 mod render;
+mod sentinel;
 mod slot_cli;
 mod support;
 mod tidy;

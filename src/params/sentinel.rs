@@ -441,3 +441,106 @@ fn leading(digits: &str) -> u64 {
     let digits = digits.bytes().take_while(u8::is_ascii_digit);
     digits.fold(0u64, |n, d| n.saturating_mul(10).saturating_add(u64::from(d - b'0')))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::fuzz;
+    use crate::params::parse_sentinel_conf;
+
+    const CHAPTER: &str = "port 26379\ndir /tmp\nsentinel monitor mymaster 127.0.0.1 6379 2\n\
+        sentinel down-after-milliseconds mymaster 30000\nsentinel failover-timeout mymaster 180000\n\
+        sentinel parallel-syncs mymaster 1\n";
+
+    fn errors(text: &str) -> Vec<String> {
+        let errors = parse_sentinel_conf("sentinel.conf", text).expect_err("it is wrong");
+        errors.iter().map(|e| format!("{}:{}: {}", e.place.line, e.column, e.message)).collect()
+    }
+
+    #[test]
+    fn the_chapters_file() {
+        let read = parse_sentinel_conf("sentinel.conf", CHAPTER).unwrap();
+        let conf = read.sentinel.unwrap();
+        assert_eq!(read.config.port, 26379);
+        assert_eq!(conf.masters, [MonitorConf::new("mymaster", "127.0.0.1", 6379, 2)]);
+        assert_eq!(parse_sentinel_conf("f", "").unwrap().config.port, 26379);
+    }
+
+    #[test]
+    fn what_is_saved_is_read_again() {
+        let id = "a".repeat(40);
+        let text = format!(
+            "sentinel myid {id}\nsentinel monitor m 10.0.0.1 1 2\nsentinel down-after-milliseconds m 5\n\
+             sentinel failover-timeout m 6\nsentinel parallel-syncs m 7\nsentinel auth-pass m x\n\
+             sentinel master-reboot-down-after-period m 8\nsentinel config-epoch m 3\nsentinel leader-epoch m 4\n\
+             sentinel known-replica m 10.0.0.2 1\nsentinel known-sentinel m 10.0.1.1 2 {id}\n\
+             sentinel rename-command m CONFIG X\nsentinel current-epoch 9\nsentinel announce-ip \"1.2.3.4\"\n"
+        );
+        let read = |text: &str| parse_sentinel_conf("f", text).unwrap().sentinel.unwrap();
+        let conf = read(&text);
+        assert_eq!((conf.current_epoch, conf.masters[0].sentinels.len()), (9, 1));
+        assert_eq!(read(&conf.to_text()), conf);
+        // Lines about a master may stand before the line that names it.
+        let late = "sentinel quorum\n";
+        assert!(parse_sentinel_conf("f", late).is_err());
+        read("sentinel down-after-milliseconds m 5\nsentinel monitor m 1.1.1.1 1 1\n");
+    }
+
+    /// Sentences of a redis-sentinel 7.0.15.
+    #[test]
+    fn mistakes_have_sentinels_words_and_a_place() {
+        let cases = [
+            ("sentinel monitor m 127.0.0.1 6379 0", "1:35: Quorum must be 1 or greater."),
+            ("sentinel monitor m 127.0.0.1 70000 2", "1:30: Invalid port number."),
+            ("sentinel monitor m nohost 6379 2", "1:20: Can't resolve instance hostname."),
+            ("sentinel monitor m 127.0.0.1 6379", "1:1: Unrecognized sentinel configuration statement."),
+            ("sentinel montor m 127.0.0.1 6379 2", "1:10: Unrecognized sentinel configuration statement."),
+            ("sentinel parallel-syncs other 1", "1:25: No such master with specified name."),
+            ("sentinel myid 123", "1:15: Malformed Sentinel id in myid option."),
+            (
+                "sentinel deny-scripts-reconfig maybe",
+                "1:32: Please specify yes or no for the deny-scripts-reconfig options.",
+            ),
+        ];
+        for (text, want) in cases {
+            assert_eq!(errors(text), [want], "{text}");
+        }
+        let more = [
+            ("down-after-milliseconds mymaster 0", "7:43: negative or zero time parameter."),
+            ("failover-timeout mymaster -1", "7:36: negative or zero time parameter."),
+            ("master-reboot-down-after-period mymaster -1", "7:51: negative time parameter."),
+            ("monitor mymaster 127.0.0.1 6379 2", "7:18: Duplicate master name."),
+        ];
+        for (line, want) in more {
+            assert_eq!(errors(&format!("{CHAPTER}sentinel {line}\n")), [want], "{line}");
+        }
+        let all = "sentinel monitor m 127.0.0.1 x 0\nport 70000\nsentinel down-after-milliseconds m 1\nsentinel x y\n";
+        assert_eq!(errors(all).len(), 3, "a line about a spoilt master is no mistake of its own");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fuzz::cases(500)))]
+
+        #[test]
+        fn mutated_files_are_read_or_refused(changes in fuzz::changes()) {
+            let text = fuzz::mutate(CHAPTER.as_bytes(), &changes);
+            match parse_sentinel_conf("f", &text) {
+                Ok(read) => {
+                    let conf = read.sentinel.expect("it was read as a sentinel.conf");
+                    for m in &conf.masters {
+                        prop_assert!(m.quorum > 0 && m.down_after_ms > 0 && m.failover_timeout_ms > 0);
+                    }
+                }
+                Err(errors) => {
+                    prop_assert!(!errors.is_empty());
+                    for e in errors {
+                        prop_assert!(e.place.start + e.place.len <= text.len());
+                        prop_assert!(e.to_string().len() < 2000);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -42,7 +42,12 @@ const REPEATS: u32 = 3;
 pub fn events(w: &World, t0: f64) -> Vec<Line> {
     let ids: BTreeMap<String, String> = w
         .node_hosts()
-        .filter_map(|h| Some((w.sentinel(h)?.myid.to_string(), w.hosts[h].name.clone())))
+        .filter_map(|h| {
+            // One that does not run left its id on its disk.
+            let saved = w.hosts[h].disk.sentinel_conf.as_ref().and_then(|c| c.myid.clone());
+            let id = w.sentinel(h).map(|s| s.myid.to_string()).or(saved)?;
+            Some((id, w.hosts[h].name.clone()))
+        })
         .collect();
     let trace = &w.trace.events;
     let mut logger = Logger::default();
