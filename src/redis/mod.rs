@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod bus;
 pub mod client;
+pub mod machine;
 pub mod pubsub;
 pub mod registry;
 pub mod repl;
@@ -63,8 +64,8 @@ pub enum Message {
     Stream(Chunk),
     /// The empty line with which a master keeps a waiting replica alive.
     Newline,
-    /// The data of a full synchronisation, complete.
-    Snapshot { data: Arc<Keyspace>, bytes: u64, eof: bool },
+    /// A part of the data of a full synchronisation.
+    Bulk(Arc<repl::BulkPart>),
 }
 
 impl Message {
@@ -80,7 +81,7 @@ impl Message {
             Message::Reply(v) => v.encoded_len(crate::resp::Protocol::Resp2) as u32,
             Message::Stream(c) => c.len as u32,
             Message::Newline => 1,
-            Message::Snapshot { bytes, .. } => (*bytes).min(u64::from(u32::MAX)) as u32,
+            Message::Bulk(part) => part.len,
         }
     }
 }
@@ -94,10 +95,14 @@ fn digits(n: u64) -> u32 {
 pub enum Timer {
     /// `serverCron`: a time event of the event loop.
     Cron,
-    /// A forked child closed its pipe or ended: a file event.
-    ChildDone,
-    /// The loop is free again after a blocking task.
-    LoadDone,
+    /// A forked child wrote a part into its pipe, or ended.
+    Child,
+    /// The next part of a dump file can be sent to replicas.
+    Bulk,
+    /// A dump is loaded, or a second of loading is over.
+    Load,
+    /// The background thread has forced the append-only file to disk.
+    FsyncDone,
     /// A blocking exchange with another server has taken too long.
     SyncIo,
     /// A client's or admin's own tick, by number.
@@ -147,7 +152,15 @@ pub enum Effect {
     Connect(ConnId, Addr, u32),
     Close(ConnId),
     Tag(ConnId, u32),
+    /// Leaves at once, before what the rest of the turn takes. redis: connWrite @7.0.15
+    Write(ConnId, Message, FactId),
     Arm(Timer, Dur),
+    /// As `Arm`, but not before everything sent on these connections has left the host.
+    ArmWhenSent(Timer, Dur, Vec<ConnId>),
+    /// A background thread forces a file to disk; the timer tells the end.
+    Fsync(Timer),
+    /// The main thread does it and waits.
+    FsyncNow,
     Disarm(Timer),
     Persist(DiskWrite),
     /// The event loop is blocked for so long before anything of this turn leaves.
@@ -164,6 +177,8 @@ pub enum DiskWrite {
         sync: bool,
     },
     Rdb(Option<Arc<Rdb>>),
+    /// The append-only file, as far as it is written and as far as it is forced to disk.
+    Aof(Option<Arc<AofImage>>),
     /// CONFIG REWRITE.
     Conf(Arc<crate::params::Config>),
     /// What a sentinel saves of its state.
@@ -180,6 +195,22 @@ pub struct Rdb {
     pub by_master: bool,
 }
 
+/// The append-only file as a loading server would find it: the dataset that its commands make, rather
+/// than the commands.
+#[derive(Clone, Debug)]
+pub struct AofImage {
+    /// What write(2) gave the kernel: survives the process.
+    pub written: Arc<Keyspace>,
+    /// What is on the platters: survives the machine. Empty if the file never got there.
+    pub synced: Arc<Keyspace>,
+    /// The part that the last rewrite made, and everything.
+    pub base_bytes: u64,
+    pub bytes: u64,
+    pub synced_bytes: u64,
+    /// The number in the names of the files.
+    pub sequence: u64,
+}
+
 /// A replication id: 160 random bits, shown as 40 hex digits.
 pub type ReplId = [u8; 20];
 
@@ -188,6 +219,7 @@ pub type ReplId = [u8; 20];
 pub struct Disk {
     pub nodes_conf: Option<Arc<NodesImage>>,
     pub rdb: Option<Arc<Rdb>>,
+    pub aof: Option<Arc<AofImage>>,
     /// What CONFIG REWRITE left; else the configuration of the plan counts.
     pub conf: Option<Arc<crate::params::Config>>,
     /// What a sentinel saved; else the file of the plan counts.
@@ -208,6 +240,10 @@ pub struct Cx<'a> {
     pub trace: &'a mut Trace,
     /// What led to the current input.
     pub cause: FactId,
+    /// What work costs here.
+    pub machine: machine::Machine,
+    /// No byte can be written to the disk.
+    pub disk_full: bool,
     pub out: &'a mut Vec<Effect>,
     /// Free connection ids, last first, then the next never used.
     pub conns: &'a mut ConnIds,
@@ -270,6 +306,16 @@ impl Cx<'_> {
 
     pub fn send(&mut self, conn: ConnId, message: Message) {
         self.out.push(Effect::Send(conn, message, self.cause));
+    }
+
+    /// Sends something that leaves before the turn is over.
+    pub fn write_now(&mut self, conn: ConnId, message: Message) {
+        self.out.push(Effect::Write(conn, message, self.cause));
+    }
+
+    /// The main thread is at work for so long.
+    pub fn busy(&mut self, time: Dur) {
+        self.out.push(Effect::Busy(time));
     }
 
     pub fn connect(&mut self, addr: Addr, tag: u32) -> ConnId {

@@ -3,40 +3,31 @@
 use std::sync::Arc;
 
 use super::stream::Backlog;
-use super::{LinkState, Repl, ReplicaLink, ReplicaState, random_replid, replid_text};
-use crate::base::Dur;
+use super::{BulkPart, LinkState, Repl, ReplicaLink, ReplicaState, part_len, random_replid, replid_text};
 use crate::params::Config;
-use crate::redis::{Cx, Keyspace, Message, Timer};
+use crate::redis::{Cx, Effect, Keyspace, Message, Rdb, Timer};
 use crate::resp::Value;
 use crate::trace::{ConnId, Fact};
 
-/// A child process that writes the dataset for replicas.
-#[derive(Clone, Debug)]
-pub struct Child {
-    /// To their sockets, or to a file that is sent when complete.
-    pub sockets: bool,
-    /// The dataset as it was at the fork.
-    pub data: Arc<Keyspace>,
-    pub bytes: u64,
-    /// When it was forked, unix seconds.
-    pub since: u64,
+/// What runs beside the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// A dump into a file.
+    Disk,
+    /// A dump into the sockets of replicas.
+    Sockets,
+    /// A new append-only file.
+    Aof,
 }
 
-/// How long the main thread stands still for a fork of so many bytes of data.
-///
-/// Measured on the machine of the recordings: 28 ms per GB (replication sheet, section 6).
-pub fn fork_time(bytes: u64) -> Dur {
-    Dur::us(150 + bytes * 28 / 1_000_000)
-}
-
-/// How long a child takes to write so many bytes of data: start-up, then 400 MB/s.
-pub fn dump_time(bytes: u64) -> Dur {
-    Dur::us(1200 + bytes / 400)
-}
-
-/// How long a replica takes to load so many bytes of data: 200 MB/s.
-pub fn load_time(bytes: u64) -> Dur {
-    Dur::us(300 + bytes / 200)
+/// How PSYNC came out.
+#[derive(Debug)]
+pub enum Psync {
+    Refused(Value),
+    /// It is a replica now; whatever it gets comes by itself.
+    Accepted,
+    /// And a dump is to be made for it now.
+    Fork,
 }
 
 impl Repl {
@@ -47,24 +38,31 @@ impl Repl {
         &mut self,
         cx: &mut Cx<'_>,
         conf: &Config,
-        data: &Arc<Keyspace>,
+        child: Option<Job>,
         link: ReplicaLink,
         id: &[u8],
         from: i64,
-    ) -> Option<Value> {
+    ) -> Psync {
+        if self.failing_over {
+            return Psync::Refused(Value::error("NOMASTERLINK Can't SYNC while failing over"));
+        }
         if self.is_replica() && self.state != LinkState::Connected {
-            return Some(Value::error("NOMASTERLINK Can't SYNC while not connected with my master"));
+            let why = "NOMASTERLINK Can't SYNC while not connected with my master";
+            return Psync::Refused(Value::error(why));
         }
         let addr: Arc<str> = link.name().into();
         cx.emit(Fact::ReplicaAsks { addr: addr.clone() });
         if let Some(why) = self.refuses_partial(id, from, &addr) {
-            cx.emit(Fact::ReplicaFull { addr, why: why.into() });
-            if id != b"?" {
+            let lacks = why.starts_with("Unable");
+            cx.emit(Fact::ReplicaFull { addr: addr.clone(), why: why.into() });
+            if lacks && from > self.offset {
+                cx.emit(Fact::ReplicaAhead { addr });
+            }
+            if !id.starts_with(b"?") {
                 self.sync_partial_err += 1;
             }
             self.sync_full += 1;
-            self.start_full_sync(cx, conf, data, link);
-            return None;
+            return self.start_full_sync(cx, conf, child, link);
         }
         let chunk = self.backlog.as_ref().and_then(|b| b.since(from, self.offset)).expect("tested above");
         self.sync_partial_ok += 1;
@@ -74,34 +72,35 @@ impl Repl {
         link.ack_time = cx.now.unix();
         link.next_offset = self.offset + 1;
         let conn = link.conn;
-        cx.send(conn, Message::Reply(Value::status(format!("CONTINUE {}", replid_text(&self.replid)))));
+        let text = format!("CONTINUE {}", replid_text(&self.replid));
+        cx.send(conn, Message::Reply(Value::status(text)));
         if chunk.len > 0 {
             cx.send(conn, Message::Stream(chunk));
         }
         self.replicas.push(link);
-        None
+        Psync::Accepted
     }
 
     /// Why the request cannot be answered from the backlog, as the log says it.
     fn refuses_partial(&self, id: &[u8], from: i64, addr: &str) -> Option<String> {
         let (mine, second) = (replid_text(&self.replid), replid_text(&self.replid2));
-        let asked = String::from_utf8_lossy(id).to_ascii_lowercase();
-        if id == b"?" {
-            return Some(format!("Full resync requested by replica {addr}"));
-        }
-        let is_second = asked == second;
-        if asked != mine && !is_second {
-            return Some(format!(
-                "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for \
-                 '{asked}', my replication IDs are '{mine}' and '{second}')"
-            ));
-        }
-        if asked != mine && from > self.second_offset {
-            return Some(format!(
-                "Partial resynchronization not accepted: Requested offset for second ID was {from}, but I \
-                 can reply up to {}",
-                self.second_offset
-            ));
+        let asked = String::from_utf8_lossy(id);
+        let is = |other: &str| asked.eq_ignore_ascii_case(other);
+        if !is(&mine) && !(is(&second) && from <= self.second_offset) {
+            return Some(if asked.starts_with('?') {
+                format!("Full resync requested by replica {addr}")
+            } else if is(&second) {
+                format!(
+                    "Partial resynchronization not accepted: Requested offset for second ID was {from}, but I \
+                     can reply up to {}",
+                    self.second_offset
+                )
+            } else {
+                format!(
+                    "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for \
+                     '{asked}', my replication IDs are '{mine}' and '{second}')"
+                )
+            });
         }
         if self.backlog.as_ref().and_then(|b| b.since(from, self.offset)).is_none() {
             return Some(format!(
@@ -115,84 +114,181 @@ impl Repl {
         &mut self,
         cx: &mut Cx<'_>,
         conf: &Config,
-        data: &Arc<Keyspace>,
+        child: Option<Job>,
         mut link: ReplicaLink,
-    ) {
+    ) -> Psync {
         link.state = ReplicaState::WaitBgsaveStart;
         link.last_interaction = cx.now.unix();
         if self.replicas.is_empty() && self.backlog.is_none() {
-            self.replid = random_replid(&mut self.rng);
-            self.replid2 = [0; 20];
-            self.second_offset = -1;
-            self.backlog = Some(Backlog::new(conf.repl_backlog_size, self.offset));
+            self.new_history();
+            self.backlog = Some(Backlog::new(self.offset));
             cx.emit(Fact::BacklogCreated { replid: self.replid });
         }
+        let eof_capable = link.eof_capable;
         self.replicas.push(link);
-        if let Some(child) = &self.child {
-            if child.sockets {
+        match child {
+            Some(Job::Disk) => self.join(cx),
+            Some(Job::Sockets) => {
                 cx.emit(Fact::ReplicaWaits);
-            } else if let Some(leader) =
-                self.replicas.iter().find(|r| r.state == ReplicaState::WaitBgsaveEnd).map(|r| r.next_offset)
-            {
-                let replid = self.replid;
-                let me = self.replicas.last_mut().expect("just pushed");
-                me.state = ReplicaState::WaitBgsaveEnd;
-                me.next_offset = leader;
-                let (conn, text) = (me.conn, full_text(&replid, leader - 1));
-                cx.send(conn, Message::Reply(Value::status(text)));
             }
-        } else if conf.repl_diskless_sync && conf.repl_diskless_sync_delay > 0 {
-            cx.emit(Fact::ReplicaDelayed);
-        } else {
-            self.start_child(cx, conf, data);
+            _ if conf.repl_diskless_sync && eof_capable && conf.repl_diskless_sync_delay > 0 => {
+                cx.emit(Fact::ReplicaDelayed);
+            }
+            Some(Job::Aof) => {
+                cx.emit(Fact::BgsaveDelayed);
+            }
+            None => return Psync::Fork,
         }
+        Psync::Accepted
     }
 
-    /// Forks a child that writes the dataset for all replicas that wait.
+    /// The latest replica shares the file that is being written for another one, if there is one.
+    fn join(&mut self, cx: &mut Cx<'_>) {
+        let (me, others) = self.replicas.split_last_mut().expect("just pushed");
+        let able = |r: &&ReplicaLink| {
+            r.state == ReplicaState::WaitBgsaveEnd && (me.eof_capable || !r.eof_capable)
+        };
+        let Some(from) = others.iter().find(able).map(|r| r.next_offset) else {
+            cx.emit(Fact::ReplicaCannotJoin);
+            return;
+        };
+        me.state = ReplicaState::WaitBgsaveEnd;
+        me.next_offset = from;
+        let text = full_text(&self.replid, from - 1);
+        cx.write_now(me.conn, Message::Reply(Value::status(text)));
+        cx.emit(Fact::ReplicaJoins);
+    }
+
+    /// A new id, and nothing of the past.
+    fn new_history(&mut self) {
+        self.replid = random_replid(&mut self.rng);
+        self.replid2 = [0; 20];
+        self.second_offset = -1;
+    }
+
+    /// Whether the replicas that wait get the data straight into their sockets.
+    pub fn wants_sockets(&self, conf: &Config) -> bool {
+        conf.repl_diskless_sync
+            && self.replicas.iter().filter(|r| r.state == ReplicaState::WaitBgsaveStart).all(|r| r.eof_capable)
+    }
+
+    /// A dump begins: all that wait share it. They hear the offset at once, before the fork.
     ///
-    /// redis: startBgsaveForReplication @7.0.15
-    fn start_child(&mut self, cx: &mut Cx<'_>, conf: &Config, data: &Arc<Keyspace>) {
-        let sockets = conf.repl_diskless_sync;
-        cx.emit(Fact::BgsaveStarted { sockets });
-        let bytes = data.bytes();
-        self.last_fork = fork_time(bytes);
-        self.forks += 1;
-        cx.out.push(crate::redis::Effect::Busy(self.last_fork));
+    /// redis: replicationSetupSlaveForFullResync @7.0.15
+    pub fn begin_full_sync(&mut self, cx: &mut Cx<'_>) {
         let text = full_text(&self.replid, self.offset);
         let next = self.offset + 1;
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveStart) {
             r.state = ReplicaState::WaitBgsaveEnd;
             r.next_offset = next;
-            cx.send(r.conn, Message::Reply(Value::status(text.clone())));
+            cx.write_now(r.conn, Message::Reply(Value::status(text.clone())));
         }
         self.selected_db = false;
-        self.child = Some(Child { sockets, data: data.clone(), bytes, since: cx.now.unix() });
-        cx.arm(Timer::ChildDone, dump_time(bytes));
     }
 
-    /// The child is done: what it wrote reaches the replicas.
+    /// No dump could be begun. redis: startBgsaveForReplication @7.0.15
+    pub fn sync_failed(&mut self, cx: &mut Cx<'_>, state: ReplicaState) {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.replicas).into_iter().partition(|r| r.state == state);
+        self.replicas = kept;
+        for r in gone {
+            if state == ReplicaState::WaitBgsaveEnd {
+                cx.emit(Fact::SyncChildFailed);
+            }
+            cx.close(r.conn);
+            self.note_replica_gone(cx.now.unix());
+        }
+    }
+
+    /// Those for whom the present child writes.
+    pub fn served(&self) -> Vec<ConnId> {
+        let served = |r: &&ReplicaLink| r.state == ReplicaState::WaitBgsaveEnd;
+        self.replicas.iter().filter(served).map(|r| r.conn).collect()
+    }
+
+    /// A part that the child wrote into its pipe goes to all.
+    ///
+    /// redis: rdbPipeReadHandler @7.0.15
+    pub fn relay(&mut self, cx: &mut Cx<'_>, len: u64, data: Option<&Arc<Keyspace>>) {
+        let part = Arc::new(BulkPart { len: len as u32, total: None, data: data.cloned() });
+        for conn in self.served() {
+            cx.send(conn, Message::Bulk(part.clone()));
+        }
+    }
+
+    /// The stream into the sockets is over.
     ///
     /// redis: updateSlavesWaitingBgsave @7.0.15
-    pub fn child_done(&mut self, cx: &mut Cx<'_>) {
-        let Some(child) = self.child.take() else { return };
-        cx.emit(Fact::BgsaveDone { sockets: child.sockets });
+    pub fn relayed(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now.unix();
-        self.last_dump_s = Some(now.saturating_sub(child.since));
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveEnd) {
-            r.state = ReplicaState::Online { streaming: !child.sockets };
+            // Nothing follows before its acknowledgement: the end of the data must be the end.
+            r.state = ReplicaState::Online { streaming: false };
             r.ack_time = now;
-            cx.send(
-                r.conn,
-                Message::Snapshot { data: child.data.clone(), bytes: child.bytes, eof: child.sockets },
-            );
             cx.emit(Fact::ReplicaSynced { addr: r.name().into() });
         }
     }
 
-    /// The once-a-second duties of a master, in Redis's order.
+    /// The dump file is complete: it goes to those for whom it was made.
+    ///
+    /// redis: updateSlavesWaitingBgsave @7.0.15
+    pub fn file_ready(&mut self, cx: &mut Cx<'_>, file: &Arc<Rdb>) {
+        let mut any = false;
+        for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveEnd) {
+            r.state = ReplicaState::SendBulk;
+            r.sent = 0;
+            r.file = Some(file.clone());
+            any = true;
+        }
+        if any {
+            self.send_file(cx);
+        }
+    }
+
+    /// The sockets can take more of the file.
+    ///
+    /// redis: sendBulkToSlave @7.0.15
+    /// deviates: replicas that get files at the same time get their parts together.
+    pub fn send_file(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.unix();
+        let (mut conns, mut longest) = (Vec::new(), 0);
+        for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::SendBulk) {
+            let Some(file) = &r.file else { continue };
+            let total = file.data.bytes();
+            let len = part_len(total).min(total - r.sent);
+            if r.sent == total && total > 0 || r.sent > total {
+                // The last byte is written: the stream follows.
+                r.state = ReplicaState::Online { streaming: true };
+                r.ack_time = now;
+                r.file = None;
+                cx.emit(Fact::ReplicaSynced { addr: r.name().into() });
+                continue;
+            }
+            let last = r.sent + len == total;
+            let part = BulkPart { len: len as u32, total: Some(total), data: last.then(|| file.data.clone()) };
+            r.sent += len + u64::from(total == 0);
+            longest = longest.max(len);
+            conns.push(r.conn);
+            cx.send(r.conn, Message::Bulk(Arc::new(part)));
+        }
+        if !conns.is_empty() {
+            let time = cx.machine.copy(longest);
+            cx.out.push(Effect::ArmWhenSent(Timer::Bulk, time, conns));
+        }
+    }
+
+    /// The once-a-second duties of a master, in Redis's order. True: a dump is to be made for those who
+    /// wait.
     ///
     /// redis: replicationCron @7.0.15
-    pub fn master_cron(&mut self, cx: &mut Cx<'_>, conf: &Config, data: &Arc<Keyspace>, paused: bool) {
+    pub fn master_cron(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conf: &Config,
+        child: Option<Job>,
+        paused: bool,
+        stalled: bool,
+    ) -> bool {
         let now = cx.now.unix();
         if !self.is_replica()
             && !self.replicas.is_empty()
@@ -201,24 +297,28 @@ impl Repl {
         {
             self.feed(Arc::from(vec![b"PING".to_vec()]));
         }
-        let disk_child = self.child.as_ref().is_some_and(|c| !c.sockets);
+        let sockets = child == Some(Job::Sockets);
         for r in &self.replicas {
             let waits = r.state == ReplicaState::WaitBgsaveStart
-                || (r.state == ReplicaState::WaitBgsaveEnd && disk_child);
+                || (r.state == ReplicaState::WaitBgsaveEnd && !sockets);
             if waits {
-                cx.send(r.conn, Message::Newline);
+                cx.write_now(r.conn, Message::Newline);
             }
         }
         let timeout = u64::from(conf.repl_timeout);
-        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.replicas).into_iter().partition(|r| {
-            matches!(r.state, ReplicaState::Online { .. }) && now.saturating_sub(r.ack_time) > timeout
-        });
+        let late = |r: &ReplicaLink| match r.state {
+            ReplicaState::Online { .. } => now.saturating_sub(r.ack_time) > timeout,
+            ReplicaState::WaitBgsaveEnd => sockets && stalled,
+            _ => false,
+        };
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.replicas).into_iter().partition(|r| late(r));
         self.replicas = kept;
         for r in gone {
-            let addr: Arc<str> = r.name().into();
-            cx.emit(Fact::ReplicaTimedOut { addr, full: false });
+            let full = !r.state.is_online();
+            cx.emit(Fact::ReplicaTimedOut { addr: r.name().into(), full });
+            self.free_replica(cx, &r);
             cx.close(r.conn);
-            self.note_replica_gone(now);
         }
         let ttl = conf.repl_backlog_ttl;
         if !self.is_replica()
@@ -227,32 +327,23 @@ impl Repl {
             && self.backlog.is_some()
             && now.saturating_sub(self.no_replicas_since) > ttl
         {
-            self.replid = random_replid(&mut self.rng);
-            self.replid2 = [0; 20];
-            self.second_offset = -1;
+            self.new_history();
             self.backlog = None;
             cx.emit(Fact::BacklogFreed { secs: ttl });
         }
-        self.start_waiting_sync(cx, conf, data);
         self.cron_loops += 1;
+        child.is_none() && self.has_waited_enough(conf, now)
     }
 
     /// redis: shouldStartChildReplication, replicationStartPendingFork @7.0.15
-    fn start_waiting_sync(&mut self, cx: &mut Cx<'_>, conf: &Config, data: &Arc<Keyspace>) {
-        if self.child.is_some() {
-            return;
-        }
-        let now = cx.now.unix();
+    pub fn has_waited_enough(&self, conf: &Config, now: u64) -> bool {
         let waiting = self.replicas.iter().filter(|r| r.state == ReplicaState::WaitBgsaveStart);
         let count = waiting.clone().count();
-        let Some(idle) = waiting.map(|r| now.saturating_sub(r.last_interaction)).max() else { return };
+        let Some(idle) = waiting.map(|r| now.saturating_sub(r.last_interaction)).max() else { return false };
         let many = conf.repl_diskless_sync_max_replicas as usize;
-        let due = !conf.repl_diskless_sync
+        !conf.repl_diskless_sync
             || (many > 0 && count >= many)
-            || idle >= u64::from(conf.repl_diskless_sync_delay);
-        if due {
-            self.start_child(cx, conf, data);
-        }
+            || idle >= u64::from(conf.repl_diskless_sync_delay)
     }
 
     /// REPLCONF ACK. redis: replconfCommand @7.0.15
@@ -266,12 +357,11 @@ impl Repl {
         }
     }
 
-    /// Whether no replica misses anything that it could be sent now.
-    pub fn is_flushed(&self) -> bool {
-        let behind = |r: &ReplicaLink| {
-            r.state == (ReplicaState::Online { streaming: true }) && r.next_offset <= self.offset
-        };
-        !self.replicas.iter().any(behind)
+    /// A newline of a replica that is loading. redis: processInlineBuffer @7.0.15
+    pub fn heard_newline(&mut self, conn: ConnId, now: u64) {
+        if let Some(r) = self.replicas.iter_mut().find(|r| r.conn == conn) {
+            r.ack_time = now;
+        }
     }
 
     /// Sends every streaming replica what it misses. redis: handleClientsWithPendingWrites @7.0.15
@@ -288,14 +378,56 @@ impl Repl {
         }
     }
 
+    /// Whether [`Repl::flush`] has nothing to send.
+    pub fn is_flushed(&self) -> bool {
+        let lacks =
+            |r: &ReplicaLink| r.state == ReplicaState::Online { streaming: true } && r.next_offset <= self.offset;
+        !self.replicas.iter().any(lacks)
+    }
+
+    /// Drops replicas for which too much waits.
+    ///
+    /// redis: closeClientOnOutputBufferLimitReached, checkClientOutputBufferLimits @7.0.15
+    /// deviates: what waits in a socket that the other end does not read is not counted, only what is kept
+    /// back until the data is there.
+    pub fn drop_overfull(&mut self, cx: &mut Cx<'_>, conf: &Config) {
+        let limit = conf.client_output_buffer_limit.replica;
+        let hard = if limit.hard_bytes > 0 { limit.hard_bytes.max(conf.repl_backlog_size) } else { 0 };
+        let (now, offset) = (cx.now.unix(), self.offset);
+        let mut gone = Vec::new();
+        for r in self.replicas.iter_mut().filter(|r| r.state.is_fed()) {
+            let waits = (offset + 1 - r.next_offset).max(0) as u64;
+            let soft = limit.soft_bytes > 0 && waits >= limit.soft_bytes;
+            let since = *r.soft_since.get_or_insert(now);
+            if !soft {
+                r.soft_since = None;
+            }
+            let long = soft && now.saturating_sub(since) > limit.soft_seconds;
+            if (hard > 0 && waits >= hard) || long {
+                gone.push(r.conn);
+            }
+        }
+        for conn in gone {
+            let Some(i) = self.replicas.iter().position(|r| r.conn == conn) else { continue };
+            let r = self.replicas.remove(i);
+            cx.emit(Fact::ReplicaOverfull { addr: r.name().into() });
+            self.free_replica(cx, &r);
+            cx.close(conn);
+        }
+    }
+
     /// A replica's connection closed; false if it was none.
     pub fn replica_gone(&mut self, cx: &mut Cx<'_>, conn: ConnId) -> bool {
         let Some(i) = self.replicas.iter().position(|r| r.conn == conn) else { return false };
         let r = self.replicas.remove(i);
-        let addr: Arc<str> = r.name().into();
-        cx.emit(Fact::ReplicaLost { addr });
-        self.note_replica_gone(cx.now.unix());
+        self.free_replica(cx, &r);
         true
+    }
+
+    /// redis: freeClient @7.0.15
+    fn free_replica(&mut self, cx: &mut Cx<'_>, r: &ReplicaLink) {
+        cx.emit(Fact::ReplicaLost { addr: r.name().into() });
+        self.note_replica_gone(cx.now.unix());
     }
 
     fn note_replica_gone(&mut self, now: u64) {
@@ -307,19 +439,15 @@ impl Repl {
     /// redis: disconnectSlaves @7.0.15
     pub(super) fn disconnect_replicas(&mut self, cx: &mut Cx<'_>) {
         for r in std::mem::take(&mut self.replicas) {
+            self.free_replica(cx, &r);
             cx.close(r.conn);
         }
-        self.no_replicas_since = cx.now.unix();
     }
 
     /// Replicas online with a lag of at most `max_lag` seconds. redis: refreshGoodSlavesCount @7.0.15
     pub fn good_replicas(&self, now: u64, max_lag: u64) -> usize {
-        self.replicas
-            .iter()
-            .filter(|r| {
-                matches!(r.state, ReplicaState::Online { .. }) && now.saturating_sub(r.ack_time) <= max_lag
-            })
-            .count()
+        let good = |r: &&ReplicaLink| r.state.is_online() && now.saturating_sub(r.ack_time) <= max_lag;
+        self.replicas.iter().filter(good).count()
     }
 }
 

@@ -10,12 +10,13 @@ pub mod master;
 pub mod replica;
 pub mod stream;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::{Addr, Cx, ReplId};
+use super::{Addr, Cx, Keyspace, Rdb, ReplId};
 use crate::base::Rng;
 use crate::resp::command_len;
 use crate::trace::ConnId;
+pub use master::Psync;
 use stream::{Backlog, Command};
 
 /// What a master knows of one replica. redis: client with CLIENT_SLAVE @7.0.15
@@ -32,6 +33,31 @@ pub struct ReplicaLink {
     /// First offset that it still must be sent.
     pub next_offset: i64,
     pub eof_capable: bool,
+    /// Bytes of a dump file sent so far.
+    pub sent: u64,
+    /// Since when (unix seconds) more waits for it than the soft limit allows.
+    pub soft_since: Option<u64>,
+    /// The dump file that is being sent.
+    pub file: Option<Arc<Rdb>>,
+}
+
+/// A part of the data of a full synchronisation.
+#[derive(Clone, Debug)]
+pub struct BulkPart {
+    /// Bytes on the wire.
+    pub len: u32,
+    /// Bytes of all parts, if the master knew when it began: a file, not a stream that ends with a mark.
+    pub total: Option<u64>,
+    /// With the last part: the data.
+    pub data: Option<Arc<Keyspace>>,
+}
+
+/// How many bytes of a dump go in one part: few parts for a lot of data, so that their number is bounded.
+///
+/// redis: sendBulkToSlave, rdbPipeReadHandler @7.0.15
+/// deviates: Redis sends 16 KiB at a time.
+pub fn part_len(bytes: u64) -> u64 {
+    (bytes / 64).max(16 << 10)
 }
 
 impl ReplicaLink {
@@ -58,6 +84,13 @@ pub enum ReplicaState {
 }
 
 impl ReplicaState {
+    /// Whether the stream is kept for it. redis: canFeedReplicaReplBuffer @7.0.15
+    pub fn is_fed(self) -> bool {
+        self != ReplicaState::WaitBgsaveStart
+    }
+    pub fn is_online(self) -> bool {
+        matches!(self, ReplicaState::Online { .. })
+    }
     /// As INFO prints it.
     pub fn text(self) -> &'static str {
         match self {
@@ -99,18 +132,14 @@ pub struct Repl {
     pub offset: i64,
     pub backlog: Option<Backlog>,
     selected_db: bool,
+    /// repl-backlog-size.
+    pub backlog_size: u64,
     rng: Rng,
 
     // as a master
     pub replicas: Vec<ReplicaLink>,
     pub no_replicas_since: u64,
     pub cron_loops: u64,
-    /// A child writes the dataset for replicas.
-    pub child: Option<master::Child>,
-    /// Forks so far, how long the last one took, and how many seconds the last child ran.
-    pub forks: u64,
-    pub last_fork: crate::base::Dur,
-    pub last_dump_s: Option<u64>,
     pub sync_full: u64,
     pub sync_partial_ok: u64,
     pub sync_partial_err: u64,
@@ -125,10 +154,23 @@ pub struct Repl {
     pub last_io: u64,
     pub transfer_last_io: u64,
     pub down_since: u64,
-    expected: Option<History>,
-    /// The transfer that waits to be loaded.
-    loading: Option<std::sync::Arc<super::Keyspace>>,
-    pub pending: VecDeque<Command>,
+    pub expected: Option<History>,
+    pub transfer: Transfer,
+    /// FAILOVER runs here. redis: failover_state @7.0.15
+    pub failing_over: bool,
+}
+
+/// A transfer under way. redis: repl_transfer_* @7.0.15
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    pub begun: bool,
+    /// `Some(0)`: a stream whose length nobody told. None: not known yet.
+    pub total: Option<u64>,
+    pub read: u64,
+    /// It goes straight into the parser.
+    pub to_parser: bool,
+    /// The old data still serves meanwhile.
+    pub swap: bool,
 }
 
 impl Repl {
@@ -143,14 +185,11 @@ impl Repl {
             offset: 0,
             backlog: None,
             selected_db: false,
+            backlog_size: 1 << 20,
             rng,
             replicas: Vec::new(),
             no_replicas_since: cx.now.unix(),
             cron_loops: 0,
-            child: None,
-            forks: 0,
-            last_fork: crate::base::Dur::ZERO,
-            last_dump_s: None,
             sync_full: 0,
             sync_partial_ok: 0,
             sync_partial_err: 0,
@@ -163,8 +202,8 @@ impl Repl {
             transfer_last_io: 0,
             down_since: 0,
             expected: None,
-            loading: None,
-            pending: VecDeque::new(),
+            transfer: Transfer::default(),
+            failing_over: false,
         }
     }
 
@@ -210,9 +249,15 @@ impl Repl {
 
     fn append(&mut self, command: Command) {
         self.offset += command_len(&command) as i64;
-        let end = self.offset;
+        self.keep(command);
+    }
+
+    /// Notes a command that ends at the present offset.
+    fn keep(&mut self, command: Command) {
+        let wanted = self.replicas.iter().filter(|r| r.state.is_fed()).map(|r| r.next_offset).min();
+        let (end, size) = (self.offset, self.backlog_size);
         if let Some(b) = &mut self.backlog {
-            b.push(end, command);
+            b.push(end, command, size, wanted.unwrap_or(i64::MAX));
         }
     }
 }

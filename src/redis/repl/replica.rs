@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::stream::{Backlog, Chunk, Command};
 use super::{History, LinkState, Repl, random_replid, replid_from, replid_text};
-use crate::params::Config;
+use crate::params::{Config, DisklessLoad};
 use crate::redis::{Addr, Cx, Keyspace, Message};
 use crate::resp::Value;
 use crate::trace::{ConnId, Fact};
@@ -18,12 +18,16 @@ pub enum Apply {
     Nothing,
     /// Run these, without replies.
     Commands(Vec<Command>),
+    /// The data goes straight into the parser: make room, and answer as a loading server.
+    BeginParsing,
     /// Replace the dataset; `Repl::loaded` follows when that is done.
     Load {
         data: Arc<Keyspace>,
-        bytes: u64,
-        eof: bool,
+        /// It is parsed already.
+        parsed: bool,
     },
+    /// A transfer into the parser broke.
+    Broken,
 }
 
 fn request(words: &[&[u8]]) -> Message {
@@ -37,22 +41,12 @@ impl Repl {
     pub fn set_master(&mut self, cx: &mut Cx<'_>, addr: Addr) {
         let was_master = self.masterhost.is_none();
         self.masterhost = Some(addr);
-        if self.conn.is_some() {
-            let connected = self.state == LinkState::Connected;
-            cx.close(self.conn);
-            self.conn = ConnId::NONE;
-            if connected {
-                self.cached = Some(History { replid: self.replid, offset: self.reploff });
-                cx.emit(Fact::MasterCached);
-                self.down_since = cx.now.unix();
-            }
-        }
+        self.leave_master(cx);
         if was_master {
             // My own history may be a prefix of the new master's.
             self.cached = Some(History { replid: self.replid, offset: self.offset });
             cx.emit(Fact::CachedMasterMade);
         }
-        self.loading = None;
         self.state = LinkState::Connect;
         cx.emit(Fact::ConnectingToMaster { ip: addr.ip, port: addr.port, again: false });
         self.connect(cx);
@@ -65,15 +59,11 @@ impl Repl {
         if self.masterhost.take().is_none() {
             return;
         }
-        if self.conn.is_some() {
-            cx.close(self.conn);
-            self.conn = ConnId::NONE;
-        }
+        self.leave_master(cx);
         if self.cached.take().is_some() {
             cx.emit(Fact::CachedMasterDropped);
         }
         self.state = LinkState::None;
-        self.loading = None;
         let old = self.replid;
         self.replid2 = old;
         self.second_offset = self.offset + 1;
@@ -81,7 +71,26 @@ impl Repl {
         cx.emit(Fact::SecondaryReplid { old, offset: self.second_offset, new: self.replid });
         self.disconnect_replicas(cx);
         self.selected_db = false;
+        self.no_replicas_since = cx.now.unix();
         self.down_since = 0;
+    }
+
+    /// Ends the link or whatever was to become one; what a link had reached is kept.
+    ///
+    /// redis: freeClient of the master, cancelReplicationHandshake @7.0.15
+    fn leave_master(&mut self, cx: &mut Cx<'_>) {
+        if self.conn.is_some() {
+            cx.close(self.conn);
+            self.conn = ConnId::NONE;
+            if self.state == LinkState::Connected {
+                cx.emit(Fact::MasterLinkLost);
+                cx.emit(Fact::MasterCached);
+                self.cached = Some(History { replid: self.replid, offset: self.reploff });
+                self.down_since = cx.now.unix();
+            }
+        }
+        self.transfer = Transfer::default();
+        self.expected = None;
     }
 
     /// redis: connectWithMaster @7.0.15
@@ -108,11 +117,11 @@ impl Repl {
                 if now.saturating_sub(self.transfer_last_io) > timeout =>
             {
                 cx.emit(Fact::SyncTimedOut { transfer: false });
-                self.abort_handshake(cx);
+                self.abort_handshake(cx, true);
             }
             LinkState::Transfer if now.saturating_sub(self.transfer_last_io) > timeout => {
                 cx.emit(Fact::SyncTimedOut { transfer: true });
-                self.abort_handshake(cx);
+                self.abort_handshake(cx, true);
             }
             LinkState::Connected if now.saturating_sub(self.last_io) > timeout => {
                 cx.emit(Fact::MasterTimedOut);
@@ -135,13 +144,21 @@ impl Repl {
         cx.send(self.conn, request(&[b"REPLCONF", b"ACK", offset.as_bytes()]));
     }
 
-    fn abort_handshake(&mut self, cx: &mut Cx<'_>) {
+    /// Gives the attempt up; `again`: and begins the next one at once, else in the next second.
+    ///
+    /// redis: cancelReplicationHandshake, undoConnectWithMaster @7.0.15
+    pub(super) fn abort_handshake(&mut self, cx: &mut Cx<'_>, again: bool) {
         if self.conn.is_some() {
             cx.close(self.conn);
         }
         self.conn = ConnId::NONE;
         self.state = LinkState::Connect;
-        self.loading = None;
+        self.transfer = Transfer::default();
+        self.expected = None;
+        if let (true, Some(addr)) = (again, self.masterhost) {
+            cx.emit(Fact::ReconnectingToMaster { ip: addr.ip, port: addr.port });
+            self.connect(cx);
+        }
     }
 
     /// redis: syncWithMaster, first call @7.0.15
@@ -159,14 +176,24 @@ impl Repl {
     }
 
     /// The master closed the connection.
-    pub fn closed(&mut self, cx: &mut Cx<'_>) {
-        if self.state == LinkState::Connected {
-            self.lost(cx);
-        } else {
-            self.conn = ConnId::NONE;
-            self.state = LinkState::Connect;
-            self.loading = None;
+    ///
+    /// redis: syncWithMaster, readSyncBulkPayload, the errors @7.0.15
+    pub fn closed(&mut self, cx: &mut Cx<'_>) -> Apply {
+        let parsing = self.transfer.begun && self.transfer.to_parser;
+        match self.state {
+            LinkState::Connected => self.lost(cx),
+            LinkState::Transfer => {
+                let error = if parsing || !self.transfer.begun { "connection lost" } else { "Success" };
+                cx.emit(Fact::SyncBroken { error });
+                self.abort_handshake(cx, true);
+            }
+            LinkState::ReceivePing | LinkState::Replconf(_) | LinkState::ReceivePsync => {
+                cx.emit(Fact::HandshakeBroken);
+                self.abort_handshake(cx, false);
+            }
+            _ => self.abort_handshake(cx, false),
         }
+        if parsing { Apply::Broken } else { Apply::Nothing }
     }
 
     /// redis: freeClient of the master, replicationHandleMasterDisconnection @7.0.15
@@ -186,26 +213,61 @@ impl Repl {
     /// Anything the master says.
     ///
     /// redis: syncWithMaster, slaveTryPartialResynchronization, readSyncBulkPayload @7.0.15
-    pub fn hear(&mut self, cx: &mut Cx<'_>, conf: &Config, message: Message) -> Apply {
+    pub fn hear(&mut self, cx: &mut Cx<'_>, conf: &Config, message: Message, empty: bool) -> Apply {
         let now = cx.now.unix();
         self.transfer_last_io = now;
         match message {
             Message::Reply(v) => self.hear_reply(cx, conf, &v),
             Message::Stream(chunk) => return self.hear_stream(chunk, now),
-            Message::Snapshot { data, bytes, eof } if self.state == LinkState::Transfer => {
-                cx.emit(Fact::SyncTransfer { eof, bytes });
-                if self.cached.take().is_some() {
-                    cx.emit(Fact::CachedMasterDropped);
-                }
-                self.disconnect_replicas(cx);
-                self.backlog = None;
-                cx.emit(Fact::SyncFlushing);
-                cx.emit(Fact::SyncLoading);
-                return Apply::Load { data, bytes, eof };
+            Message::Bulk(part) if self.state == LinkState::Transfer => {
+                return self.hear_bulk(cx, conf, &part, empty);
             }
             _ => {}
         }
         Apply::Nothing
+    }
+
+    /// A part of the data.
+    ///
+    /// redis: readSyncBulkPayload, useDisklessLoad @7.0.15
+    fn hear_bulk(&mut self, cx: &mut Cx<'_>, conf: &Config, part: &BulkPart, empty: bool) -> Apply {
+        let first = !self.transfer.begun;
+        if first {
+            let to_parser = match conf.repl_diskless_load {
+                DisklessLoad::Disabled => false,
+                DisklessLoad::OnEmptyDb => empty,
+                DisklessLoad::Swapdb => true,
+            };
+            let swap = to_parser && conf.repl_diskless_load == DisklessLoad::Swapdb;
+            let total = Some(part.total.unwrap_or(0));
+            self.transfer = Transfer { begun: true, total, read: 0, to_parser, swap };
+            let (eof, bytes) = (part.total.is_none(), part.total.unwrap_or(0));
+            cx.emit(Fact::SyncTransfer { eof, bytes, to_parser });
+        }
+        self.transfer.read += u64::from(part.len);
+        let parsed = self.transfer.to_parser;
+        match &part.data {
+            Some(data) => {
+                if !parsed {
+                    self.give_up_history(cx);
+                }
+                Apply::Load { data: data.clone(), parsed }
+            }
+            None if first && parsed => {
+                self.give_up_history(cx);
+                Apply::BeginParsing
+            }
+            None => Apply::Nothing,
+        }
+    }
+
+    /// The data of another history is about to replace mine.
+    fn give_up_history(&mut self, cx: &mut Cx<'_>) {
+        if self.cached.take().is_some() {
+            cx.emit(Fact::CachedMasterDropped);
+        }
+        self.disconnect_replicas(cx);
+        self.backlog = None;
     }
 
     fn hear_reply(&mut self, cx: &mut Cx<'_>, conf: &Config, v: &Value) {
@@ -218,14 +280,19 @@ impl Repl {
                     || text.starts_with("ERR operation not permitted");
                 if !fine {
                     cx.emit(Fact::MasterPingError { error: text.into() });
-                    self.abort_handshake(cx);
+                    self.abort_handshake(cx, false);
                     return;
                 }
                 cx.emit(Fact::MasterPonged);
-                let port = conf.port.to_string();
+                let port = if conf.replica_announce_port != 0 { conf.replica_announce_port } else { conf.port };
+                let port = port.to_string();
+                let ip = conf.replica_announce_ip.as_bytes();
                 cx.send(self.conn, request(&[b"REPLCONF", b"listening-port", port.as_bytes()]));
+                if !ip.is_empty() {
+                    cx.send(self.conn, request(&[b"REPLCONF", b"ip-address", ip]));
+                }
                 cx.send(self.conn, request(&[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]));
-                self.state = LinkState::Replconf(2);
+                self.state = LinkState::Replconf(2 + u8::from(!ip.is_empty()));
             }
             LinkState::Replconf(n) if n > 1 => self.state = LinkState::Replconf(n - 1),
             LinkState::Replconf(_) => self.send_psync(cx),
@@ -257,15 +324,16 @@ impl Repl {
                 let replid = words.next().and_then(|w| replid_from(w.as_bytes()));
                 let offset = words.next().and_then(|w| w.parse().ok());
                 let (Some(replid), Some(offset)) = (replid, offset) else {
-                    return self.abort_handshake(cx);
+                    return self.abort_handshake(cx, false);
                 };
                 cx.emit(Fact::FullResync { replid, offset });
                 self.expected = Some(History { replid, offset });
+                self.transfer = Transfer::default();
                 self.state = LinkState::Transfer;
             }
             (false, Some("CONTINUE")) => {
                 let new = words.next().and_then(|w| replid_from(w.as_bytes()));
-                let cached = self.cached.take().expect("a partial request needs a cached master");
+                let Some(cached) = self.cached.take() else { return self.abort_handshake(cx, false) };
                 let changed = new.filter(|n| *n != cached.replid);
                 cx.emit(Fact::PartialResync { new_replid: changed });
                 if let Some(new) = changed {
@@ -279,13 +347,13 @@ impl Repl {
                 self.reploff = cached.offset;
                 self.offset = cached.offset;
                 if self.backlog.is_none() {
-                    self.backlog = Some(Backlog::new(conf.repl_backlog_size, self.offset));
+                    self.backlog = Some(Backlog::new(self.offset));
                 }
                 self.online(cx);
             }
             _ => {
                 cx.emit(Fact::MasterRefused { error: text.into() });
-                self.abort_handshake(cx);
+                self.abort_handshake(cx, false);
             }
         }
     }
@@ -302,9 +370,7 @@ impl Repl {
             }
             self.reploff = end;
             self.offset = end;
-            if let Some(b) = &mut self.backlog {
-                b.push(end, command.clone());
-            }
+            self.keep(command.clone());
             commands.push(command);
         }
         Apply::Commands(commands)
@@ -313,17 +379,19 @@ impl Repl {
     /// The dataset of a full synchronisation is in memory.
     ///
     /// redis: readSyncBulkPayload, the end; replicationCreateMasterClient @7.0.15
-    pub fn loaded(&mut self, cx: &mut Cx<'_>, conf: &Config, eof: bool) {
+    pub fn loaded(&mut self, cx: &mut Cx<'_>) {
         let Some(h) = self.expected.take() else { return };
         self.replid = h.replid;
         self.replid2 = [0; 20];
         self.second_offset = -1;
         self.reploff = h.offset;
         self.offset = h.offset;
-        self.backlog = Some(Backlog::new(conf.repl_backlog_size, h.offset));
+        self.backlog = Some(Backlog::new(h.offset));
         cx.emit(Fact::SyncDone);
+        let streamed = self.transfer.total == Some(0);
+        self.transfer = Transfer::default();
         self.online(cx);
-        if eof {
+        if streamed {
             self.send_ack(cx);
         }
     }
