@@ -13,6 +13,7 @@ pub mod experiment;
 pub mod measure;
 pub mod oracle;
 pub mod recording;
+pub mod replication;
 pub mod report;
 pub mod samples;
 pub mod sentinel;

@@ -152,7 +152,8 @@ pub enum Effect {
     Connect(ConnId, Addr, u32),
     Close(ConnId),
     Tag(ConnId, u32),
-    /// Leaves at once, before what the rest of the turn takes. redis: connWrite @7.0.15
+    /// Leaves at once, before what the rest of the turn takes.
+    /// redis: replicationSetupSlaveForFullResync @7.0.15
     Write(ConnId, Message, FactId),
     Arm(Timer, Dur),
     /// As `Arm`, but not before everything sent on these connections has left the host.

@@ -372,6 +372,21 @@ pub(super) const TABLES: &[Table] = &[
             key("start-empty", NODES, "", "Start with an empty disk."),
             key("stop", NODES, "", "SIGTERM: an orderly shutdown."),
             key("crash", NODES, "", "Loss of power: nothing says goodbye. `start` starts it again."),
+            key(
+                "power-loss",
+                NODES,
+                "",
+                "The same, by its other name: what was not forced to disk is gone with it.",
+            ),
+            key("restart", "table", "", "kill -9, and started again at once; see `do.restart`."),
+            key(
+                "fill-disk",
+                NODES,
+                "",
+                "No byte fits on the disk any more: dumps and the append-only file fail.",
+            ),
+            key("free-disk", NODES, "", "There is room again."),
+            key("slow-disk", "table", "", "Each fsync takes longer; see `do.slow-disk`."),
             key("pause", NODES, "", "SIGSTOP, or a virtual machine that stalls."),
             key("resume", NODES, "", "SIGCONT."),
             key("cut", "table", "", "Drop all packets between two groups; see `do.cut`."),
@@ -381,6 +396,22 @@ pub(super) const TABLES: &[Table] = &[
             key("busy", "table", "", "Block an event loop; see `do.busy`."),
             key("command", "table", "", "Send a command to a node; see `do.command`."),
             key("redis-cli", "table", "", "Run `redis-cli --cluster`; see `do.redis-cli`."),
+        ],
+    },
+    Table {
+        name: "do.restart",
+        doc: "",
+        keys: &[
+            key("node", NODES, "needed", "Which."),
+            key("disk", "word", "keep", "`keep`: with its files. `empty`: without any."),
+        ],
+    },
+    Table {
+        name: "do.slow-disk",
+        doc: "",
+        keys: &[
+            key("node", NODES, "needed", "Whose disk."),
+            key("extra", TIME, "needed", "How much longer each fsync takes; `0s` undoes it."),
         ],
     },
     Table {
@@ -716,7 +747,7 @@ mod tests {
 
     #[test]
     fn every_key_is_documented_and_nothing_else_is() {
-        let schema: [(&str, Vec<String>); 25] = [
+        let schema: [(&str, Vec<String>); 27] = [
             ("top", known::<File>()),
             ("[cluster]", known::<Cluster>()),
             ("[replication]", known::<Replication>()),
@@ -729,6 +760,8 @@ mod tests {
             ("wait", known::<Wait>()),
             ("[[step]]", known::<Step>()),
             ("do", known::<Do>()),
+            ("do.restart", known::<Restart>()),
+            ("do.slow-disk", known::<SlowDisk>()),
             ("do.cut", known::<Cut>()),
             ("do.slow", known::<Slow>()),
             ("do.clock-jump", known::<ClockJump>()),

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = files![
     "operations/uncovered.toml",
     "operations/manual-failover.toml",
     "replication/switch-master.toml",
+    "replication/persistence.toml",
     "incidents/frozen-master.toml",
     "incidents/partition-without-min-replicas.toml",
     "incidents/partition-with-min-replicas.toml",

@@ -188,9 +188,32 @@ impl Lower {
     }
 
     fn oracle(&mut self, o: &schema::Oracle) -> Option<Oracle> {
-        const NAMES: [&str; 21] = [
-            "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "T1", "T2", "T3", "T4", "T5",
-            "T6", "T7", "T8", "T9", "T10",
+        const NAMES: [&str; 25] = [
+            "S1",
+            "S2",
+            "S3",
+            "S4",
+            "S5",
+            "S6",
+            "S7",
+            "S8",
+            "S9",
+            "S10",
+            "S11",
+            "T1",
+            "T2",
+            "T3",
+            "T4",
+            "T5",
+            "T6",
+            "T7",
+            "T8",
+            "T9",
+            "T10",
+            "R1handshake",
+            "R1lag",
+            "R1cut",
+            "R1full",
         ];
         let Some(name) = &o.scenario else {
             self.missing(0..0, "[oracle] does not say which scenario", "add for example: scenario = \"S1\"");

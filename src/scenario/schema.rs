@@ -219,6 +219,11 @@ pub enum Do {
     StartEmpty(Words),
     Stop(Words),
     Crash(Words),
+    PowerLoss(Words),
+    Restart(Restart),
+    FillDisk(Words),
+    FreeDisk(Words),
+    SlowDisk(SlowDisk),
     Pause(Words),
     Resume(Words),
     Cut(Cut),
@@ -230,6 +235,25 @@ pub enum Do {
     RedisCli(RedisCli),
 }
 
+table! {
+    Restart {
+        node: Option<Words>,
+        disk: Option<DiskWord>,
+    }
+}
+table! {
+    SlowDisk {
+        node: Option<Words>,
+        extra: Option<Time>,
+    }
+}
+/// What becomes of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskWord {
+    Keep,
+    Empty,
+}
 table! {
     Cut {
         from: Option<Words>,

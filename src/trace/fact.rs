@@ -82,6 +82,17 @@ pub enum EpochCause {
     Collision { with: NodeId },
 }
 
+/// What a child process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Job {
+    /// Writes a dump file.
+    Disk,
+    /// Writes a dump into the sockets of replicas.
+    Sockets,
+    /// Writes a new append-only file.
+    Aof,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum FailoverKind {
     Automatic,
@@ -459,6 +470,8 @@ pub enum Fact {
     SyncTransfer {
         eof: bool,
         bytes: u64,
+        /// It is loaded while it comes.
+        to_parser: bool,
     },
     /// Self drops its old data.
     SyncFlushing,
@@ -504,7 +517,45 @@ pub enum Fact {
     /// The child is done.
     BgsaveDone {
         sockets: bool,
+        ok: bool,
+        /// Self ended it.
+        killed: bool,
     },
+    /// A process was forked for this.
+    ChildForked {
+        job: Job,
+    },
+    /// The child has written everything into its pipe; so many replicas took it.
+    PipeDone {
+        up: u32,
+    },
+    /// Another child runs: the one for the replica comes later.
+    BgsaveDelayed,
+    /// The replica shares the dump that is being written.
+    ReplicaJoins,
+    /// The dump that is being written does not suit the replica.
+    ReplicaCannotJoin,
+    /// The replica asks for what self has not written yet.
+    ReplicaAhead {
+        addr: Arc<str>,
+    },
+    /// The child that was to write for a replica failed.
+    SyncChildFailed,
+    /// Too much waits for a replica: it is dropped.
+    ReplicaOverfull {
+        addr: Arc<str>,
+    },
+    /// The attempt failed: self tries again at once.
+    ReconnectingToMaster {
+        ip: Ipv4Addr,
+        port: u16,
+    },
+    /// The connection ended in the middle of the data.
+    SyncBroken {
+        error: &'static str,
+    },
+    /// The connection ended in the middle of the handshake.
+    HandshakeBroken,
     /// The replica has all data and follows the stream.
     ReplicaSynced {
         addr: Arc<str>,
@@ -555,6 +606,41 @@ pub enum Fact {
     SavingFinal,
     /// A dump was written.
     Saved,
+    /// A dump could not be written: the disk is full.
+    SaveFailed,
+    /// The data could not be saved: the process does not end.
+    ShutdownFailed,
+    /// The append-only file is begun, with nothing in it.
+    AofCreated,
+    /// The file has grown so much since the last rewrite.
+    AofRewriteTriggered {
+        percent: u64,
+    },
+    AofRewritten {
+        ok: bool,
+    },
+    /// The disk takes too long: self writes without waiting for it any more.
+    AofFsyncSlow,
+    /// The file cannot be written; under `always` the process ends.
+    AofWriteFailed {
+        always: bool,
+    },
+    AofWritesAgain,
+    /// A replica got a write that it cannot note on its disk; `fatal`: and ends.
+    ReplicaCannotWrite {
+        fatal: bool,
+    },
+    /// No byte fits on the disk any more.
+    DiskFull,
+    DiskFreed,
+    /// The disk needs so long more for each fsync.
+    DiskSlowed {
+        by: Dur,
+    },
+    /// With the power went so many bytes of the append-only file that were not forced to disk yet.
+    AofTailLost {
+        bytes: u64,
+    },
     /// The process ends.
     ByeBye,
     /// A save point is reached.
@@ -638,6 +724,13 @@ impl Fact {
             | LinkCut { .. }
             | LinkHealed { .. }
             | ClockJumped { .. }
+            | DiskFull
+            | DiskFreed
+            | DiskSlowed { .. }
+            | AofTailLost { .. }
+            | AofWriteFailed { .. }
+            | ReplicaCannotWrite { .. }
+            | BgsaveDone { ok: false, .. }
             | Command { .. }
             | Say { .. } => Level::Headline,
             Pfail { .. }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::text::{Names, hex, log_line, packet_kind};
-use super::{Event, Fact, HostId, LogLevel};
+use super::{Event, Fact, HostId, Job, LogLevel};
 
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +112,8 @@ impl Logger {
             Fact::Promoted { .. } | Fact::SecondaryReplid { .. } => p.replica = false,
             Fact::NodeConfigNew { .. } | Fact::NodeConfigLoaded { .. } => p.cluster = true,
             Fact::SentinelNote(_) => p.sentinel = true,
-            Fact::BgsaveStarted { sockets } => {
-                p.sockets = sockets;
-                p.children += 1;
-            }
+            Fact::BgsaveStarted { sockets } => p.sockets = sockets,
+            Fact::ChildForked { .. } => p.children += 1,
             _ => {}
         }
         let pid = p.pid;
@@ -127,6 +125,16 @@ impl Logger {
         let mut put = |role: char, level: LogLevel, text: String| {
             out.push(LogLine { pid, role, clock: e.clock, level, text });
         };
+        if let Fact::ChildForked { job } = e.fact {
+            // Process ids are made up: a child's lies between its parent's and the next host's.
+            let child = pid + 50 + p.children % 50;
+            let what = match job {
+                Job::Sockets => "Background RDB transfer",
+                Job::Disk => "Background saving",
+                Job::Aof => "Background append only file rewriting",
+            };
+            put(role, Notice, format!("{what} started by pid {child}"));
+        }
         let Some((level, text)) = log_line(&e.fact, names) else { return };
         if let Fact::Started { .. } = e.fact {
             put('C', level, text);
@@ -159,16 +167,6 @@ impl Logger {
                 put(role, Notice, "Loading RDB produced by version 7.0.15".into());
                 put(role, Notice, format!("Done loading RDB, keys loaded: {keys}, keys expired: 0."));
             }
-            Fact::BgsaveDone { sockets: true } => {
-                let served = events[i..]
-                    .iter()
-                    .take_while(|l| l.at == e.at)
-                    .filter(|l| l.host == e.host && matches!(l.fact, Fact::ReplicaSynced { .. }))
-                    .count();
-                let text =
-                    format!("Diskless rdb transfer, done reading from pipe, {served} replicas still up.");
-                put(role, Warning, text);
-            }
             Fact::ReplicaSynced { addr } if p.sockets => put(
                 role,
                 Notice,
@@ -182,12 +180,6 @@ impl Logger {
         put(role, level, text);
         // What comes after it.
         match &e.fact {
-            Fact::BgsaveStarted { sockets } => {
-                // Process ids are made up: a child's lies between its parent's and the next host's.
-                let child = pid + 50 + p.children % 50;
-                let what = if *sockets { "Background RDB transfer" } else { "Background saving" };
-                put(role, Notice, format!("{what} started by pid {child}"));
-            }
             Fact::PartialResync { new_replid } => {
                 if let Some(new) = new_replid {
                     put(role, Warning, format!("Master replication ID changed to {}", hex(new)));

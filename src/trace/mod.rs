@@ -14,7 +14,9 @@ pub mod sentinel;
 pub mod text;
 
 pub use digest::{Digest, Rung};
-pub use fact::{CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, Level, LogLevel};
+pub use fact::{
+    CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, Job, Level, LogLevel,
+};
 pub use text::Names;
 
 use crate::base::SimTime;

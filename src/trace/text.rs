@@ -4,7 +4,7 @@
 //! together, with what Redis prints around them.
 
 use super::{
-    CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, HostId, LogLevel, NodeId,
+    CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, HostId, Job, LogLevel, NodeId,
 };
 
 /// How nodes and hosts are called. The registry of a run implements this.
@@ -169,7 +169,18 @@ impl Topic {
             | SavingFinal
             | Saved
             | ByeBye
-            | SaveTriggered { .. } => Topic::Process,
+            | SaveTriggered { .. }
+            | SaveFailed
+            | ShutdownFailed
+            | AofCreated
+            | AofRewriteTriggered { .. }
+            | AofRewritten { .. }
+            | AofFsyncSlow
+            | AofWriteFailed { .. }
+            | AofWritesAgain
+            | ReplicaCannotWrite { .. }
+            | ChildForked { .. } => Topic::Process,
+            DiskFull | DiskFreed | DiskSlowed { .. } | AofTailLost { .. } => Topic::Deed,
             MasterLinkLost
             | MasterCached
             | ConnectingToMaster { .. }
@@ -198,6 +209,16 @@ impl Topic {
             | BacklogFreed { .. }
             | BgsaveStarted { .. }
             | BgsaveDone { .. }
+            | PipeDone { .. }
+            | BgsaveDelayed
+            | ReplicaJoins
+            | ReplicaCannotJoin
+            | ReplicaAhead { .. }
+            | SyncChildFailed
+            | ReplicaOverfull { .. }
+            | ReconnectingToMaster { .. }
+            | SyncBroken { .. }
+            | HandshakeBroken
             | ReplicaSynced { .. }
             | ReplicaLost { .. }
             | ReplicaTimedOut { .. }
@@ -477,11 +498,19 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
                 (Warning, format!("Unexpected reply to PSYNC from master: -{error}"))
             })
         }
-        Fact::SyncTransfer { eof: true, .. } => {
-            plain(Notice, "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to disk")
-        }
-        Fact::SyncTransfer { eof: false, bytes } => {
-            Some((Notice, format!("MASTER <-> REPLICA sync: receiving {bytes} bytes from master to disk")))
+        Fact::SyncTransfer { eof, bytes, to_parser } => {
+            let whither = if *to_parser { "parser" } else { "disk" };
+            Some((
+                Notice,
+                match eof {
+                    true => format!(
+                        "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to {whither}"
+                    ),
+                    false => {
+                        format!("MASTER <-> REPLICA sync: receiving {bytes} bytes from master to {whither}")
+                    }
+                },
+            ))
         }
         Fact::SyncFlushing => plain(Notice, "MASTER <-> REPLICA sync: Flushing old data"),
         Fact::SyncLoading => plain(Notice, "MASTER <-> REPLICA sync: Loading DB in memory"),
@@ -522,10 +551,70 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
             let target = if *sockets { "replicas sockets" } else { "disk" };
             Some((Notice, format!("Starting BGSAVE for SYNC with target: {target}")))
         }
-        Fact::BgsaveDone { sockets: true } => {
-            plain(Notice, "Background RDB transfer terminated with success")
+        Fact::BgsaveDone { sockets, ok, killed } => {
+            let what = if *sockets { "transfer" } else { "saving" };
+            let what = if *sockets { format!("RDB {what}") } else { what.into() };
+            Some(match (ok, killed) {
+                (true, _) => (Notice, format!("Background {what} terminated with success")),
+                (false, true) => (Warning, format!("Background {what} terminated by signal 10")),
+                (false, false) => (Warning, format!("Background {what} error")),
+            })
         }
-        Fact::BgsaveDone { sockets: false } => plain(Notice, "Background saving terminated with success"),
+        Fact::PipeDone { up } => {
+            Some((Warning, format!("Diskless rdb transfer, done reading from pipe, {up} replicas still up.")))
+        }
+        Fact::BgsaveDelayed => plain(
+            Notice,
+            "No BGSAVE in progress, but another BG operation is active. BGSAVE for replication delayed",
+        ),
+        Fact::ReplicaJoins => plain(Notice, "Waiting for end of BGSAVE for SYNC"),
+        Fact::ReplicaCannotJoin => {
+            plain(Notice, "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC")
+        }
+        Fact::ReplicaAhead { addr } => Some((
+            Warning,
+            format!(
+                "Warning: replica {addr} tried to PSYNC with an offset that is greater than the master \
+                 replication offset."
+            ),
+        )),
+        Fact::SyncChildFailed => plain(Warning, "SYNC failed. BGSAVE child returned an error"),
+        Fact::ReplicaOverfull { addr } => Some((
+            Warning,
+            format!("Client {addr} scheduled to be closed ASAP for overcoming of output buffer limits."),
+        )),
+        Fact::ReconnectingToMaster { ip, port } => {
+            Some((Notice, format!("Reconnecting to MASTER {ip}:{port} after failure")))
+        }
+        Fact::SyncBroken { error } => {
+            Some((Warning, format!("I/O error trying to sync with MASTER: {error}")))
+        }
+        Fact::HandshakeBroken => plain(Warning, "Master did not respond to command during SYNC handshake"),
+        Fact::SaveFailed => {
+            plain(Warning, "Write error saving DB on disk(rdbSaveRio): No space left on device")
+        }
+        Fact::ShutdownFailed => plain(Warning, "Error trying to save the DB, can't exit."),
+        Fact::AofCreated => plain(Notice, "Creating AOF base file appendonly.aof.1.base.rdb on server start"),
+        Fact::AofRewriteTriggered { percent } => {
+            Some((Notice, format!("Starting automatic rewriting of AOF on {percent}% growth")))
+        }
+        Fact::AofRewritten { ok: true } => plain(Notice, "Background AOF rewrite terminated with success"),
+        Fact::AofRewritten { ok: false } => plain(Warning, "Background AOF rewrite terminated with error"),
+        Fact::AofFsyncSlow => plain(
+            Notice,
+            "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting \
+             for fsync to complete, this may slow down Redis.",
+        ),
+        Fact::AofWriteFailed { .. } => {
+            plain(Warning, "Error writing to the AOF file: No space left on device")
+        }
+        Fact::AofWritesAgain => plain(Warning, "AOF write error looks solved, Redis can write again."),
+        Fact::ReplicaCannotWrite { fatal: true } => {
+            plain(Warning, "Guru Meditation: Replica was unable to write command to disk.")
+        }
+        Fact::ReplicaCannotWrite { fatal: false } => {
+            plain(Warning, "Replica is applying a command even though it is unable to write to disk.")
+        }
         Fact::ReplicaSynced { addr } => {
             Some((Notice, format!("Synchronization with replica {addr} succeeded")))
         }
@@ -561,7 +650,12 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         ),
 
         // The simulator's own, and what Redis keeps to itself.
-        Fact::Formed
+        Fact::ChildForked { .. }
+        | Fact::DiskFull
+        | Fact::DiskFreed
+        | Fact::DiskSlowed { .. }
+        | Fact::AofTailLost { .. }
+        | Fact::Formed
         | Fact::Killed
         | Fact::Exited { .. }
         | Fact::Crashed
@@ -821,7 +915,7 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         }
         Fact::MasterRefused { error } => format!("is refused by its master: {error}"),
         Fact::SyncTransfer { eof: true, .. } => "receives the data as a stream".into(),
-        Fact::SyncTransfer { eof: false, bytes } => format!("receives {bytes} bytes of data"),
+        Fact::SyncTransfer { eof: false, bytes, .. } => format!("receives {bytes} bytes of data"),
         Fact::SyncFlushing => "throws its old data away".into(),
         Fact::SyncLoading => "loads the data".into(),
         Fact::SyncDone => "has loaded its master's data".into(),
@@ -837,7 +931,41 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         Fact::BacklogFreed { secs } => format!("frees its backlog: no replica for {secs} s"),
         Fact::BgsaveStarted { sockets: true } => "forks a child that sends the data".into(),
         Fact::BgsaveStarted { sockets: false } => "forks a child that writes the data to disk".into(),
-        Fact::BgsaveDone { .. } => "ends the child that wrote the data".into(),
+        Fact::BgsaveDone { ok: true, .. } => "ends the child that wrote the data".into(),
+        Fact::BgsaveDone { ok: false, killed: true, .. } => "kills the child that wrote the data".into(),
+        Fact::BgsaveDone { ok: false, .. } => "could not write its data: the child failed".into(),
+        Fact::ChildForked { job: Job::Disk } => "forks a child for a dump file".into(),
+        Fact::ChildForked { job: Job::Sockets } => "forks a child for its replicas".into(),
+        Fact::ChildForked { job: Job::Aof } => "forks a child for a new append-only file".into(),
+        Fact::PipeDone { up } => format!("has passed the data on to {}", count(u64::from(*up), "replica")),
+        Fact::BgsaveDelayed => "makes the replica wait for another child to end".into(),
+        Fact::ReplicaJoins => "lets the replica share the dump that is being written".into(),
+        Fact::ReplicaCannotJoin => "makes the replica wait for the next dump".into(),
+        Fact::ReplicaAhead { addr } => format!("is asked by {addr} for what it has not written itself"),
+        Fact::SyncChildFailed => "drops a replica: its child failed".into(),
+        Fact::ReplicaOverfull { addr } => {
+            format!("drops {addr}: too much waits for it (output buffer limit)")
+        }
+        Fact::ReconnectingToMaster { ip, port } => format!("connects to {ip}:{port} again at once"),
+        Fact::SyncBroken { .. } => "loses its master in the middle of the data".into(),
+        Fact::HandshakeBroken => "loses its master in the middle of the handshake".into(),
+        Fact::SaveFailed => "cannot save its data: the disk is full".into(),
+        Fact::ShutdownFailed => "cannot save its data and does not end".into(),
+        Fact::AofCreated => "begins an append-only file".into(),
+        Fact::AofRewriteTriggered { percent } => format!("rewrites its append-only file: {percent}% growth"),
+        Fact::AofRewritten { ok: true } => "has a new append-only file".into(),
+        Fact::AofRewritten { ok: false } => "could not rewrite its append-only file".into(),
+        Fact::AofFsyncSlow => "writes its append-only file without waiting for the disk".into(),
+        Fact::AofWriteFailed { .. } => "cannot write its append-only file: the disk is full".into(),
+        Fact::AofWritesAgain => "can write its append-only file again".into(),
+        Fact::ReplicaCannotWrite { fatal: true } => "cannot note a write on its disk, and aborts".into(),
+        Fact::ReplicaCannotWrite { fatal: false } => "cannot note a write on its disk, and goes on".into(),
+        Fact::DiskFull => "has no room on its disk any more".into(),
+        Fact::DiskFreed => "has room on its disk again".into(),
+        Fact::DiskSlowed { by } => format!("has a disk that needs {by} more for each fsync"),
+        Fact::AofTailLost { bytes } => {
+            format!("loses {bytes} bytes of its append-only file that were not on the disk yet")
+        }
         Fact::ReplicaSynced { addr } => format!("has sent all data to {addr}"),
         Fact::ReplicaLost { addr } => format!("loses its replica {addr}"),
         Fact::ReplicaTimedOut { addr, .. } => format!("drops its silent replica {addr}"),

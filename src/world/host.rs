@@ -104,6 +104,14 @@ pub struct Host {
     pub power: Power,
     pub program: Option<Program>,
     pub disk: Disk,
+    /// No byte can be written.
+    pub disk_full: bool,
+    /// Each fsync takes so much longer.
+    pub slow_disk: Dur,
+    /// The kernel will write what its page cache holds.
+    pub writeback_due: bool,
+    /// Timers that wait until sockets have drained.
+    pub gates: Vec<(Timer, Vec<ConnId>)>,
     pub clock: Clock,
     pub paused: bool,
     pub busy_until: SimTime,

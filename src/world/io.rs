@@ -21,7 +21,7 @@ impl World {
             self.send_syn(id, at);
         } else if self.hosts.iter().any(|h| h.ip == addr.ip && h.power != Power::Off) {
             // A machine that is there, and a port that none of its programs ever has.
-            let (generation, rtt) = (self.net.conn(id).generation, self.net.latency(id, CLIENT, 60));
+            let (generation, rtt) = (self.net.conn(id).generation, self.net.latency(id, CLIENT, 60, at));
             self.queue.push(at + rtt, Ev::Refused { conn: id, generation });
         }
         // At an address of nobody the SYN is never answered.
@@ -42,14 +42,14 @@ impl World {
             self.queue.push(at + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
             return;
         }
-        let d = self.net.latency(id, CLIENT, 60);
+        let d = self.net.latency(id, CLIENT, 60, at);
         self.queue.push(at + d, Ev::Syn { conn: id, generation });
     }
 
     pub(super) fn syn(&mut self, id: ConnId, generation: u16) {
         let Some(c) = self.net.current(id, generation) else { return };
         let ([from, to], bus) = (c.hosts, c.is_bus());
-        let back = self.net.latency(id, SERVER, 60);
+        let back = self.net.latency(id, SERVER, 60, self.now);
         if self.net.is_cut(to, from) {
             // The answer is lost: the client tries again.
             let wait = Network::rto(true);
@@ -168,7 +168,7 @@ impl World {
             Some(reader) if wakes => at.since(reader.last_poll.min(at)),
             _ => Dur::MAX,
         };
-        let d = self.net.latency_to(id, side, bytes, idle);
+        let d = self.net.latency_to(id, side, bytes, idle, at);
         let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
         self.net.sent(id, side, arrival);
         if side == SERVER {
@@ -267,7 +267,7 @@ impl World {
             }
             return;
         }
-        let d = self.net.latency(id, side, 60);
+        let d = self.net.latency(id, side, 60, at);
         let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
         self.queue.push(arrival, Ev::Fin { conn: id, generation, side: side as u8 });
     }
@@ -326,7 +326,7 @@ impl World {
         let Some(w) = self.net.take_waiting(id, side) else { return };
         if !self.net.conn(id).open(1 - side) && self.hosts[to].power != Power::Off {
             // The other end lost the connection: its kernel answers with a reset.
-            let d = self.net.latency(id, 1 - side, 60);
+            let d = self.net.latency(id, 1 - side, 60, self.now);
             self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });
             return;
         }

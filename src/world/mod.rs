@@ -93,6 +93,11 @@ pub enum Ev {
     /// Is the deployment formed?
     Watch,
     Step(u32),
+    /// The kernel of the host writes what its page cache holds.
+    Writeback {
+        host: HostId,
+        life: u32,
+    },
 }
 
 /// A running universe.
@@ -124,6 +129,10 @@ pub struct World {
     pub every_turn: bool,
 }
 
+/// How often a socket that does not drain is looked at.
+const GATE: Dur = Dur::ms(10);
+const DIRTY_EXPIRES: Dur = Dur::secs(30);
+const WRITEBACK_PERIOD: Dur = Dur::secs(5);
 /// How often the world looks whether the deployment is formed.
 const WATCH: Dur = Dur::ms(10);
 /// A formation that takes longer than this will not happen.
@@ -190,6 +199,10 @@ impl World {
             power: Power::Stopped,
             program: None,
             disk: Disk::default(),
+            disk_full: false,
+            slow_disk: Dur::ZERO,
+            writeback_due: false,
+            gates: Vec::new(),
             clock: Clock::new(self.plan.epoch_us, spec),
             paused: false,
             busy_until: SimTime::ZERO,
@@ -323,6 +336,7 @@ impl World {
             Ev::Boot { host, life } => self.boot(host, life),
             Ev::Start { host } => self.start(host, FactId::NONE),
             Ev::Watch => self.watch(),
+            Ev::Writeback { host, life: _ } => self.writeback(host),
             Ev::Step(i) => {
                 let action = self.plan.clone().steps[i as usize].action.clone();
                 self.act(&action);
@@ -390,6 +404,8 @@ impl World {
             names: &mut self.names,
             trace: &mut self.trace,
             cause: FactId::NONE,
+            machine: self.plan.host.machine,
+            disk_full: h.disk_full,
             out: &mut outbox,
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
@@ -439,6 +455,7 @@ impl World {
         for effect in outbox.iter() {
             match effect {
                 Effect::Busy(d) => leave += *d,
+                Effect::FsyncNow => leave += self.plan.host.machine.fsync + self.hosts[host].slow_disk,
                 Effect::Persist(DiskWrite::NodesConf { sync, .. }) => {
                     let model = &self.plan.host;
                     let takes = if *sync { model.save } else { model.write };
@@ -463,6 +480,13 @@ impl World {
                         self.send(host, conn, InFlight { message, cause }, leave);
                     }
                 }
+                Effect::Write(conn, message, cause) => {
+                    let c = self.net.conn(conn);
+                    if c.open(c.side_of(host)) {
+                        let now = self.now;
+                        self.send(host, conn, InFlight { message, cause }, now);
+                    }
+                }
                 Effect::Connect(conn, addr, tag) => self.connect(host, conn, addr, tag, leave),
                 Effect::Close(conn) => self.close(host, conn, leave),
                 Effect::Tag(conn, tag) => {
@@ -470,6 +494,19 @@ impl World {
                     c.tags[c.side_of(host)] = tag;
                 }
                 Effect::Arm(timer, d) => self.arm(host, timer, leave, d),
+                Effect::ArmWhenSent(timer, d, conns) => {
+                    let sent = conns.iter().map(|&c| self.net.sent_by(c, host)).max().unwrap_or_default();
+                    let d = d.max(sent.since(leave));
+                    self.arm(host, timer, leave, d);
+                    let gates = &mut self.hosts[host].gates;
+                    gates.retain(|(t, _)| *t != timer);
+                    gates.push((timer, conns));
+                }
+                Effect::Fsync(timer) => {
+                    let takes = self.plan.host.machine.fsync + self.hosts[host].slow_disk;
+                    self.arm(host, timer, leave, takes);
+                }
+                Effect::FsyncNow => {}
                 Effect::Disarm(timer) => {
                     self.hosts[host].timer_mut(timer).disarm();
                 }
@@ -478,6 +515,10 @@ impl World {
                     match write {
                         DiskWrite::NodesConf { image, .. } => disk.nodes_conf = Some(image),
                         DiskWrite::Rdb(rdb) => disk.rdb = rdb,
+                        DiskWrite::Aof(image) => {
+                            disk.aof = image;
+                            self.schedule_writeback(host);
+                        }
                         DiskWrite::Conf(conf) => disk.conf = Some(conf),
                         DiskWrite::Sentinel(conf) => disk.sentinel_conf = Some(conf),
                     }
@@ -530,6 +571,12 @@ impl World {
             return;
         }
         let timer_kind = t.timer;
+        if !h.gates.is_empty() && self.is_gated(host, timer_kind) {
+            self.queue.push(self.now + GATE, Ev::Timer { host, index, generation });
+            return;
+        }
+        let h = &mut self.hosts[host];
+        let t = &mut h.timers[usize::from(index)];
         if t.timer == Timer::Cron {
             let due = last_poll + t.at.since(last_poll).ceil_ms() + t.wake;
             if due > self.now {
@@ -546,6 +593,61 @@ impl World {
                 Some(again) => self.arm(host, Timer::Cron, self.now, again),
                 None => self.turn(host, None),
             }
+        }
+    }
+
+    /// Whether something sent before waits in a socket that does not drain.
+    fn is_gated(&mut self, host: HostId, timer: Timer) -> bool {
+        let gates = &mut self.hosts[host].gates;
+        let Some(i) = gates.iter().position(|(t, _)| *t == timer) else { return false };
+        let waits = |&conn: &ConnId| {
+            let c = self.net.conn(conn);
+            c.state() != net::ConnState::Free && c.hosts.contains(&host) && c.waiting(c.side_of(host))
+        };
+        if gates[i].1.iter().any(waits) {
+            return true;
+        }
+        gates.swap_remove(i);
+        false
+    }
+
+    // ---- disks ----------------------------------------------------------------------------------
+
+    /// The kernel writes what is older than half a minute, and looks every five seconds.
+    /// linux: dirty_expire_centisecs, dirty_writeback_centisecs
+    fn schedule_writeback(&mut self, host: HostId) {
+        let h = &mut self.hosts[host];
+        let dirty = h.disk.aof.as_ref().is_some_and(|a| a.synced_bytes < a.bytes);
+        if dirty && !h.writeback_due {
+            h.writeback_due = true;
+            let life = h.life;
+            let old = self.now + DIRTY_EXPIRES;
+            let at = SimTime(old.0.div_ceil(WRITEBACK_PERIOD.0) * WRITEBACK_PERIOD.0);
+            self.queue.push(at, Ev::Writeback { host, life });
+        }
+    }
+
+    fn writeback(&mut self, host: HostId) {
+        let h = &mut self.hosts[host];
+        h.writeback_due = false;
+        if h.power != Power::Off
+            && let Some(aof) = &mut h.disk.aof
+        {
+            let aof = Arc::make_mut(aof);
+            aof.synced = aof.written.clone();
+            aof.synced_bytes = aof.bytes;
+        }
+    }
+
+    /// What was not on the platters is gone.
+    fn lose_page_cache(&mut self, host: HostId) {
+        let Some(aof) = &mut self.hosts[host].disk.aof else { return };
+        let bytes = aof.bytes - aof.synced_bytes;
+        if bytes > 0 {
+            let aof = Arc::make_mut(aof);
+            aof.written = aof.synced.clone();
+            aof.bytes = aof.synced_bytes;
+            self.emit(host, FactId::NONE, Fact::AofTailLost { bytes });
         }
     }
 
@@ -598,6 +700,8 @@ impl World {
             names: &mut self.names,
             trace: &mut self.trace,
             cause: FactId::NONE,
+            machine: self.plan.host.machine,
+            disk_full: h.disk_full,
             out: &mut outbox,
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
@@ -656,6 +760,7 @@ impl World {
     /// The machine is gone without a word.
     fn lose_power(&mut self, host: HostId, fact: FactId) {
         self.forget_process(host, fact, Power::Off);
+        self.lose_page_cache(host);
         for i in 0..self.net.conns.len() {
             let id = ConnId(i as u32);
             for side in [net::CLIENT, net::SERVER] {
@@ -674,6 +779,7 @@ impl World {
         h.inbox.clear();
         h.waits_for = None;
         h.held.clear();
+        h.gates.clear();
         h.life += 1;
         h.paused = false;
         h.fault = fact;
@@ -807,6 +913,22 @@ impl World {
                     let (life, at) = (host.life, host.busy_until);
                     self.queue.push(at, Ev::Free { host: h, life });
                 }
+            }
+            Action::DiskFull { node, full } => {
+                if let Some(h) = self.host(node).filter(|&h| self.hosts[h].disk_full != *full) {
+                    self.hosts[h].disk_full = *full;
+                    self.emit(h, FactId::NONE, if *full { Fact::DiskFull } else { Fact::DiskFreed });
+                }
+            }
+            Action::SlowDisk { node, extra } => {
+                if let Some(h) = self.host(node) {
+                    self.hosts[h].slow_disk = *extra;
+                    self.emit(h, FactId::NONE, Fact::DiskSlowed { by: *extra });
+                }
+            }
+            Action::Restart { node, wipe } => {
+                self.act(&Action::Kill { node: node.clone() });
+                self.act(&Action::Start { node: node.clone(), wipe: *wipe });
             }
             Action::Say { text } => {
                 self.emit(world, FactId::NONE, Fact::Say { text: text.as_str().into() });
@@ -952,6 +1074,7 @@ fn digest_of(ev: Ev) -> u64 {
         Ev::Start { host } => pack(14, host.0, 0),
         Ev::Watch => pack(15, 0, 0),
         Ev::Step(i) => pack(16, i, 0),
+        Ev::Writeback { host, .. } => pack(17, host.0, 0),
     }
 }
 
@@ -1004,12 +1127,18 @@ fn next_input(inbox: &mut VecDeque<(Input, FactId)>, waits_for: Option<ConnId>) 
 /// the turn.
 fn is_of(effect: &Effect, waits_for: ConnId) -> bool {
     match effect {
-        Effect::Send(conn, ..) | Effect::Connect(conn, ..) | Effect::Close(conn) | Effect::Tag(conn, _) => {
-            *conn == waits_for
-        }
+        Effect::Send(conn, ..)
+        | Effect::Write(conn, ..)
+        | Effect::Connect(conn, ..)
+        | Effect::Close(conn)
+        | Effect::Tag(conn, _) => *conn == waits_for,
         Effect::Arm(timer, _) | Effect::Disarm(timer) => *timer == Timer::SyncIo,
         Effect::Busy(_) => true,
-        Effect::Persist(_) | Effect::Exit(_) => false,
+        Effect::Persist(_)
+        | Effect::Exit(_)
+        | Effect::ArmWhenSent(..)
+        | Effect::Fsync(_)
+        | Effect::FsyncNow => false,
     }
 }
 

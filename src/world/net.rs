@@ -235,6 +235,8 @@ pub struct Network {
     /// Directed pairs of hosts whose packets are dropped.
     pub cuts: BTreeMap<(HostId, HostId), FactId>,
     pub slow: BTreeMap<(HostId, HostId), Dur>,
+    /// Until when a direction of a connection is busy with what was sent on it.
+    wire_busy: BTreeMap<(ConnId, usize), SimTime>,
     key: u64,
     /// Bytes and messages put on the wire, bus only, per sending host.
     pub bus_bytes: Vec<u64>,
@@ -263,6 +265,7 @@ impl Network {
             waiting: BTreeMap::new(),
             cuts: BTreeMap::new(),
             slow: BTreeMap::new(),
+            wire_busy: BTreeMap::new(),
             key,
             bus_bytes: Vec::new(),
             bus_messages: Vec::new(),
@@ -308,6 +311,7 @@ impl Network {
     pub fn free(&mut self, id: ConnId) {
         for side in [CLIENT, SERVER] {
             self.take_waiting(id, side);
+            self.wire_busy.remove(&(id, side));
         }
         let c = self.conn_mut(id);
         c.bits = 0;
@@ -361,13 +365,31 @@ impl Network {
         !self.cuts.is_empty() && self.cuts.contains_key(&(from, to))
     }
 
+    /// Waiting for the wire and time on it: what was sent before goes first.
+    fn queueing(&mut self, id: ConnId, side: usize, bytes: u32, at: SimTime) -> Dur {
+        let on_wire = Dur(u64::from(bytes) * 1_000_000 / self.model.bandwidth);
+        let busy = self.wire_busy.get(&(id, side)).copied().unwrap_or_default();
+        if on_wire == Dur::ZERO && busy <= at {
+            return Dur::ZERO;
+        }
+        let free = busy.max(at) + on_wire;
+        self.wire_busy.insert((id, side), free);
+        free.since(at)
+    }
+
+    /// When all that the host sent on the connection so far has left it.
+    pub fn sent_by(&self, id: ConnId, host: HostId) -> SimTime {
+        let side = self.conn(id).side_of(host);
+        self.wire_busy.get(&(id, side)).copied().unwrap_or_default()
+    }
+
     /// One way, from end `side` of the connection, to a reader that has slept for long.
-    pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32) -> Dur {
-        self.latency_to(id, side, bytes, Dur::MAX)
+    pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32, at: SimTime) -> Dur {
+        self.latency_to(id, side, bytes, Dur::MAX, at)
     }
 
     /// The same, to a reader that has slept for `idle`.
-    pub fn latency_to(&mut self, id: ConnId, side: usize, bytes: u32, idle: Dur) -> Dur {
+    pub fn latency_to(&mut self, id: ConnId, side: usize, bytes: u32, idle: Dur, at: SimTime) -> Dur {
         let c = &mut self.conns[id.0 as usize];
         let q = if c.is(bit::ZONES) { &self.model.latency_zones } else { &self.model.latency };
         let (loss, bandwidth) = (self.model.loss_ppm, self.model.bandwidth);
@@ -380,7 +402,9 @@ impl Network {
         if loss > 0 && (u64::from(c.rng.u32()) * 1_000_000) >> 32 < u64::from(loss) {
             d += RTO;
         }
-        d += Dur((u64::from(bytes) * 1_000_000).checked_div(bandwidth).unwrap_or(0));
+        if bandwidth > 0 {
+            d += self.queueing(id, side, bytes, at);
+        }
         if !self.slow.is_empty() {
             d += self.slow.get(&(hosts[side], hosts[1 - side])).copied().unwrap_or_default();
         }

@@ -7,6 +7,7 @@ use super::net::NetModel;
 use crate::base::{Dur, Quantiles};
 use crate::params::{Config, SentinelConf};
 use crate::redis::client::ClientSpec;
+use crate::redis::machine::Machine;
 use crate::redis::{Addr, Disk};
 
 /// A run is a plan and a seed.
@@ -134,6 +135,8 @@ pub struct HostModel {
     pub save: Quantiles,
     /// The same without syncing: it is in the kernel's cache then.
     pub write: Quantiles,
+    /// What work costs: forks, dumps, loading, the disk.
+    pub machine: Machine,
     /// From a power-on to the exec of the server.
     pub reboot: Dur,
 }
@@ -147,6 +150,7 @@ impl Default for HostModel {
             cron: Quantiles::new(60, 110, 200, 500, 1500),
             save: Quantiles::new(60, 150, 350, 900, 3000),
             write: Quantiles::new(40, 60, 90, 250, 1500),
+            machine: Machine::default(),
             reboot: Dur::secs(20),
         }
     }
@@ -223,6 +227,21 @@ pub enum Action {
     Busy {
         node: String,
         time: Dur,
+    },
+    /// The disk has no room for another byte, or has again.
+    DiskFull {
+        node: String,
+        full: bool,
+    },
+    /// Each fsync takes so much longer.
+    SlowDisk {
+        node: String,
+        extra: Dur,
+    },
+    /// kill -9, and started again at once.
+    Restart {
+        node: String,
+        wipe: bool,
     },
     Say {
         text: String,

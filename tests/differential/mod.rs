@@ -11,6 +11,7 @@ mod data;
 mod lines;
 mod proxy;
 mod real;
+mod replication;
 mod shape;
 
 use std::time::{Duration, Instant};

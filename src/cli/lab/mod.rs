@@ -148,6 +148,9 @@ fn oracle_trials(
     if crate::lab::sentinel::variants(name).is_some() {
         return sentinel_trials(args, scenario, name, recording);
     }
+    if crate::lab::replication::variants(name).is_some() {
+        return replication_trials(args, scenario, name, recording);
+    }
     if !SCENARIOS.contains(&name) {
         return Err(format!("there is no way to repeat `{name}` yet; known are {}", SCENARIOS.join(", ")));
     }
@@ -199,6 +202,37 @@ fn sentinel_trials(
     recording: Option<&Recording>,
 ) -> Result<Vec<TrialRow>, String> {
     let mut setup = crate::lab::sentinel::Setup::new(name, scenario.plan.clone());
+    if let Some(r) = recording {
+        if r.scenario != name {
+            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
+        }
+        setup.adopt(r);
+    }
+    let bar = progress(args.trials);
+    let trials: Vec<Option<Trial>> = (0..args.trials)
+        .into_par_iter()
+        .map(|k| {
+            let done = setup.trial(k, args.seed.wrapping_add(k));
+            bar.inc(1);
+            done
+        })
+        .collect();
+    bar.finish_and_clear();
+    let rows: Vec<TrialRow> = trials.into_iter().flatten().map(row).collect();
+    match rows.is_empty() {
+        true => Err("no deployment came up under these parameters".to_string()),
+        false => Ok(rows),
+    }
+}
+
+/// Trials of the recorder's replication scenarios.
+fn replication_trials(
+    args: &LabArgs,
+    scenario: &Scenario,
+    name: &str,
+    recording: Option<&Recording>,
+) -> Result<Vec<TrialRow>, String> {
+    let mut setup = crate::lab::replication::Setup::new(name, scenario.plan.clone());
     if let Some(r) = recording {
         if r.scenario != name {
             return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));

@@ -9,16 +9,7 @@ use crate::redis::{Cx, Effect, Keyspace, Message, Rdb, Timer};
 use crate::resp::Value;
 use crate::trace::{ConnId, Fact};
 
-/// What runs beside the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// A dump into a file.
-    Disk,
-    /// A dump into the sockets of replicas.
-    Sockets,
-    /// A new append-only file.
-    Aof,
-}
+pub use crate::trace::Job;
 
 /// How PSYNC came out.
 #[derive(Debug)]
@@ -145,9 +136,8 @@ impl Repl {
     /// The latest replica shares the file that is being written for another one, if there is one.
     fn join(&mut self, cx: &mut Cx<'_>) {
         let (me, others) = self.replicas.split_last_mut().expect("just pushed");
-        let able = |r: &&ReplicaLink| {
-            r.state == ReplicaState::WaitBgsaveEnd && (me.eof_capable || !r.eof_capable)
-        };
+        let able =
+            |r: &&ReplicaLink| r.state == ReplicaState::WaitBgsaveEnd && (me.eof_capable || !r.eof_capable);
         let Some(from) = others.iter().find(able).map(|r| r.next_offset) else {
             cx.emit(Fact::ReplicaCannotJoin);
             return;
@@ -169,7 +159,11 @@ impl Repl {
     /// Whether the replicas that wait get the data straight into their sockets.
     pub fn wants_sockets(&self, conf: &Config) -> bool {
         conf.repl_diskless_sync
-            && self.replicas.iter().filter(|r| r.state == ReplicaState::WaitBgsaveStart).all(|r| r.eof_capable)
+            && self
+                .replicas
+                .iter()
+                .filter(|r| r.state == ReplicaState::WaitBgsaveStart)
+                .all(|r| r.eof_capable)
     }
 
     /// A dump begins: all that wait share it. They hear the offset at once, before the fork.
@@ -265,7 +259,8 @@ impl Repl {
                 continue;
             }
             let last = r.sent + len == total;
-            let part = BulkPart { len: len as u32, total: Some(total), data: last.then(|| file.data.clone()) };
+            let part =
+                BulkPart { len: len as u32, total: Some(total), data: last.then(|| file.data.clone()) };
             r.sent += len + u64::from(total == 0);
             longest = longest.max(len);
             conns.push(r.conn);
@@ -380,8 +375,9 @@ impl Repl {
 
     /// Whether [`Repl::flush`] has nothing to send.
     pub fn is_flushed(&self) -> bool {
-        let lacks =
-            |r: &ReplicaLink| r.state == ReplicaState::Online { streaming: true } && r.next_offset <= self.offset;
+        let lacks = |r: &ReplicaLink| {
+            r.state == ReplicaState::Online { streaming: true } && r.next_offset <= self.offset
+        };
         !self.replicas.iter().any(lacks)
     }
 
@@ -402,7 +398,7 @@ impl Repl {
             if !soft {
                 r.soft_since = None;
             }
-            let long = soft && now.saturating_sub(since) > limit.soft_seconds;
+            let long = soft && now.saturating_sub(since) > u64::from(limit.soft_seconds);
             if (hard > 0 && waits >= hard) || long {
                 gone.push(r.conn);
             }

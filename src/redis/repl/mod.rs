@@ -156,7 +156,7 @@ pub struct Repl {
     pub down_since: u64,
     pub expected: Option<History>,
     pub transfer: Transfer,
-    /// FAILOVER runs here. redis: failover_state @7.0.15
+    /// FAILOVER runs here. redis: server.h failover_state @7.0.15
     pub failing_over: bool,
 }
 
@@ -250,6 +250,16 @@ impl Repl {
     fn append(&mut self, command: Command) {
         self.offset += command_len(&command) as i64;
         self.keep(command);
+    }
+
+    /// redis: resizeReplicationBacklog @7.0.15
+    pub fn resize_backlog(&mut self, size: u64) {
+        self.backlog_size = size;
+        let wanted = self.replicas.iter().filter(|r| r.state.is_fed()).map(|r| r.next_offset).min();
+        let offset = self.offset;
+        if let Some(b) = &mut self.backlog {
+            b.trim(offset, size, wanted.unwrap_or(i64::MAX));
+        }
     }
 
     /// Notes a command that ends at the present offset.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::stream::{Backlog, Chunk, Command};
-use super::{History, LinkState, Repl, random_replid, replid_from, replid_text};
+use super::{BulkPart, History, LinkState, Repl, Transfer, random_replid, replid_from, replid_text};
 use crate::params::{Config, DisklessLoad};
 use crate::redis::{Addr, Cx, Keyspace, Message};
 use crate::resp::Value;
@@ -23,8 +23,9 @@ pub enum Apply {
     /// Replace the dataset; `Repl::loaded` follows when that is done.
     Load {
         data: Arc<Keyspace>,
-        /// It is parsed already.
+        /// It went straight into the parser, and whether this is the first that the parser got.
         parsed: bool,
+        first: bool,
     },
     /// A transfer into the parser broke.
     Broken,
@@ -236,9 +237,9 @@ impl Repl {
             let to_parser = match conf.repl_diskless_load {
                 DisklessLoad::Disabled => false,
                 DisklessLoad::OnEmptyDb => empty,
-                DisklessLoad::Swapdb => true,
+                DisklessLoad::SwapDb => true,
             };
-            let swap = to_parser && conf.repl_diskless_load == DisklessLoad::Swapdb;
+            let swap = to_parser && conf.repl_diskless_load == DisklessLoad::SwapDb;
             let total = Some(part.total.unwrap_or(0));
             self.transfer = Transfer { begun: true, total, read: 0, to_parser, swap };
             let (eof, bytes) = (part.total.is_none(), part.total.unwrap_or(0));
@@ -248,10 +249,10 @@ impl Repl {
         let parsed = self.transfer.to_parser;
         match &part.data {
             Some(data) => {
-                if !parsed {
+                if !parsed || first {
                     self.give_up_history(cx);
                 }
-                Apply::Load { data: data.clone(), parsed }
+                Apply::Load { data: data.clone(), parsed, first }
             }
             None if first && parsed => {
                 self.give_up_history(cx);
@@ -284,7 +285,8 @@ impl Repl {
                     return;
                 }
                 cx.emit(Fact::MasterPonged);
-                let port = if conf.replica_announce_port != 0 { conf.replica_announce_port } else { conf.port };
+                let port =
+                    if conf.replica_announce_port != 0 { conf.replica_announce_port } else { conf.port };
                 let port = port.to_string();
                 let ip = conf.replica_announce_ip.as_bytes();
                 cx.send(self.conn, request(&[b"REPLCONF", b"listening-port", port.as_bytes()]));
@@ -296,7 +298,7 @@ impl Repl {
             }
             LinkState::Replconf(n) if n > 1 => self.state = LinkState::Replconf(n - 1),
             LinkState::Replconf(_) => self.send_psync(cx),
-            LinkState::ReceivePsync => self.hear_psync_reply(cx, conf, v, &text),
+            LinkState::ReceivePsync => self.hear_psync_reply(cx, v, &text),
             _ => {}
         }
     }
@@ -317,7 +319,7 @@ impl Repl {
         self.state = LinkState::ReceivePsync;
     }
 
-    fn hear_psync_reply(&mut self, cx: &mut Cx<'_>, conf: &Config, v: &Value, text: &str) {
+    fn hear_psync_reply(&mut self, cx: &mut Cx<'_>, v: &Value, text: &str) {
         let mut words = text.split(' ');
         match (v.is_error(), words.next()) {
             (false, Some("FULLRESYNC")) => {

@@ -18,6 +18,16 @@ pub struct Chunk {
 /// redis: server.h PROTO_REPLY_CHUNK_BYTES @7.0.15
 const BLOCK: u64 = 16 << 10;
 
+/// redis: replBufBlock @7.0.15
+const HEADER: u64 = 40;
+
+/// What the allocator gives for so many bytes: its size classes are four to a doubling.
+/// jemalloc: sz_size2index
+fn usable(bytes: u64) -> u64 {
+    let step = 1 << ((bytes - 1).ilog2() - 2);
+    bytes.next_multiple_of(step)
+}
+
 /// Bytes of the history that were allocated together. redis: replBufBlock @7.0.15
 #[derive(Clone, Copy, Debug)]
 struct Block {
@@ -64,7 +74,8 @@ impl Backlog {
             let room = self.blocks.back().map_or(0, |b| b.size - b.used);
             if room == 0 {
                 let most = (size / 16).max(BLOCK);
-                self.blocks.push_back(Block { size: left.max(BLOCK).min(most), used: 0 });
+                let asked = left.max(BLOCK).min(most);
+                self.blocks.push_back(Block { size: usable(asked + HEADER) - HEADER, used: 0 });
                 continue;
             }
             let part = room.min(left);
@@ -122,6 +133,14 @@ mod tests {
     }
 
     #[test]
+    fn blocks_are_as_large_as_the_allocator_makes_them() {
+        let cases = [(16_384, 16_384), (16_424, 20_480), (20_480, 20_480), (65_576, 81_920)];
+        for (asked, given) in cases {
+            assert_eq!(usable(asked), given);
+        }
+    }
+
+    #[test]
     fn it_goes_block_by_block_and_never_what_a_replica_still_needs() {
         let size = 32 << 10;
         let mut b = Backlog::new(0);
@@ -129,7 +148,7 @@ mod tests {
         for _ in 0..10_000 {
             end += 14;
             b.push(end, ping(), size, i64::MAX);
-            assert!(b.histlen(end) <= (size + BLOCK) as i64);
+            assert!(b.histlen(end) <= (size + 20_440) as i64);
         }
         assert!(b.histlen(end) > size as i64, "one block more than asked for, at most");
         let from = b.first;
@@ -139,6 +158,6 @@ mod tests {
         }
         assert_eq!(b.first, from, "a replica holds it");
         b.push(end + 14, ping(), size, end);
-        assert!(b.histlen(end + 14) <= (size + BLOCK) as i64);
+        assert!(b.histlen(end + 14) <= (size + 20_440) as i64);
     }
 }

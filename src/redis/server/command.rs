@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Server;
 use super::commands::{
-    basic, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate, pubsub,
-    replication, sets, strings, transaction, wait, zsets,
+    basic, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate,
+    persistence, pubsub, replication, sets, strings, transaction, wait, zsets,
 };
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
@@ -131,6 +131,8 @@ pub const COMMANDS: &[Spec] = &[
     cmd("append", 3, WRITE | DENYOOM | FAST, strings::append, "Appends to the string of a key.")
         .keys(1, 1, 1),
     cmd("asking", 1, FAST | CLUSTER, basic::asking, "Lets the next command use a slot that is imported."),
+    cmd("bgrewriteaof", 1, ADMIN, persistence::bgrewriteaof, "Writes the append-only file anew."),
+    cmd("bgsave", -1, ADMIN, persistence::bgsave, "Writes the dump file in the background."),
     cmd("client", -2, 0, super::commands::help, "What the server knows of its connections.")
         .subs(client::SUBS),
     cmd("cluster", -2, 0, super::commands::help, "The cluster as this node sees it, and changes to it.")
@@ -196,7 +198,7 @@ pub const COMMANDS: &[Spec] = &[
     cmd("incrby", 3, WRITE | DENYOOM | FAST, strings::incrby, "Adds to a number.").keys(1, 1, 1),
     cmd("info", -1, STALE | LOADING, info::run, "State and statistics of the server."),
     cmd("keys", 2, READONLY, keys::keys, "The keys that fit a pattern."),
-    cmd("lastsave", 1, FAST | STALE | LOADING, basic::lastsave, "When the dump file was last written."),
+    cmd("lastsave", 1, FAST | STALE | LOADING, persistence::lastsave, "When the dump file was last written."),
     cmd("lindex", 3, READONLY, lists::lindex, "An element of a list.").keys(1, 1, 1),
     cmd("llen", 2, READONLY | FAST, lists::llen, "The length of a list.").keys(1, 1, 1),
     cmd("lpop", -2, WRITE | FAST, lists::lpop, "Takes elements from the head of a list.").keys(1, 1, 1),
@@ -270,7 +272,7 @@ pub const COMMANDS: &[Spec] = &[
     )
     .keys(1, 1, 1),
     cmd("sadd", -3, WRITE | DENYOOM | FAST, sets::sadd, "Adds members to a set.").keys(1, 1, 1),
-    cmd("save", 1, ADMIN | NO_MULTI, basic::save, "Writes the dump file, blocking."),
+    cmd("save", 1, ADMIN | NO_MULTI, persistence::save, "Writes the dump file, blocking."),
     cmd("scan", -2, READONLY | ARBITRARY, keys::scan, "Some keys, and where to go on."),
     cmd("scard", 2, READONLY | FAST, sets::scard, "How many members a set has.").keys(1, 1, 1),
     cmd("select", 2, FAST | STALE | LOADING, basic::select, "Changes the database."),

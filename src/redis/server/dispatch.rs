@@ -134,6 +134,11 @@ impl Server {
                 return Outcome::Answer(redirect);
             }
         }
+        if (props.has(prop::WRITE) || spec.name == "ping")
+            && let Some(error) = self.disk_error()
+        {
+            return self.reject(conn, Some(spec), Value::error(error));
+        }
         if let Some(refusal) = self.refusal(conn, props) {
             return self.reject(conn, Some(spec), Value::error(refusal));
         }
@@ -231,18 +236,17 @@ impl Server {
             return;
         }
         let mut commands = std::mem::take(&mut self.also_propagate);
-        if self.repl.is_replica() {
-            commands.clear();
-        }
         let wrap = as_one && commands.len() > 1;
         if wrap {
-            self.repl.feed([b"MULTI".to_vec()].into());
+            commands.insert(0, [b"MULTI".to_vec()].into());
+            commands.push([b"EXEC".to_vec()].into());
         }
         for command in commands.drain(..) {
-            self.repl.feed(command);
-        }
-        if wrap {
-            self.repl.feed([b"EXEC".to_vec()].into());
+            self.feed_aof(&command);
+            // A replica's own stream is its master's.
+            if !self.repl.is_replica() {
+                self.repl.feed(command);
+            }
         }
         self.also_propagate = commands;
     }
@@ -251,6 +255,9 @@ impl Server {
     pub(super) fn apply_replicated(&mut self, cx: &mut Cx<'_>, args: &Command) {
         let Some(spec) = args.first().and_then(|n| lookup(n)) else { return };
         if spec.is(prop::WRITE | prop::MAY_REPLICATE) {
+            if spec.is(prop::WRITE) && self.disk_error().is_some() && self.replica_disk_error(cx) {
+                return;
+            }
             self.call(cx, Caller { conn: ConnId::NONE, master: true }, spec, args);
             self.propagate_pending(true);
         }

@@ -10,6 +10,7 @@ mod dispatch;
 mod expire;
 pub mod keyspace;
 mod migrate;
+pub mod persist;
 mod redirect;
 pub mod stats;
 mod transaction;
@@ -22,6 +23,7 @@ use self::blocked::Waiter;
 use self::command::Found;
 use self::keyspace::Keyspace;
 use self::migrate::{MIGRATE_TAG, Migration, Sockets};
+use self::persist::Persist;
 use self::stats::Stats;
 use self::transaction::{Running, Transaction, Watched};
 use super::bus::links::LinkTag;
@@ -29,8 +31,8 @@ use super::bus::{Bus, BusConf, Host, Order};
 use super::pubsub::PubSub;
 use super::repl::replica::{Apply, MASTER_TAG};
 use super::repl::stream::Command;
-use super::repl::{History, LinkState, Repl, ReplicaState, master};
-use super::{Addr, Cx, Disk, DiskWrite, Effect, Input, Message, Rdb, Timer};
+use super::repl::{LinkState, Repl, ReplicaState};
+use super::{Addr, Cx, Disk, Effect, Input, Message, Timer};
 use crate::base::{Dur, NodeTime};
 use crate::params::Config;
 use crate::resp::{Protocol, Value};
@@ -40,8 +42,6 @@ use crate::trace::{ConnId, Fact, HostId};
 const CLIENT_TAG: u32 = 0x0800_0000;
 /// serverCron first runs this long after the start of the loop. redis: initServer @7.0.15
 const FIRST_CRON: Dur = Dur::ms(1);
-/// Data that loads faster than this does not count as loading.
-const INSTANT_LOAD: Dur = Dur::ms(5);
 /// How often a client blocked on a slow shutdown is looked at, and the like.
 const SHUTDOWN_GETACK: &[u8] = b"GETACK";
 
@@ -75,6 +75,7 @@ pub struct Client {
     pub pending: VecDeque<Command>,
     /// What REPLCONF announced.
     pub listening_port: u16,
+    pub announced_ip: Option<Ipv4Addr>,
     pub eof_capable: bool,
 }
 
@@ -102,7 +103,7 @@ pub struct Server {
     pub run_id: [u8; 20],
     pub started_unix: u64,
     pub loading: bool,
-    loaded_eof: bool,
+    pub persist: Persist,
     cron_loops: u64,
     /// Cached clocks. redis: updateCachedTime @7.0.15
     mstime: u64,
@@ -165,7 +166,7 @@ impl Server {
             run_id,
             started_unix: unix,
             loading: false,
-            loaded_eof: false,
+            persist: Persist::new(unix),
             cron_loops: 0,
             mstime: cx.now.ms(),
             unixtime: unix,
@@ -214,42 +215,9 @@ impl Server {
                 server.repl.state = LinkState::Connect;
             }
         }
+        server.repl.backlog_size = server.conf.repl_backlog_size;
         server.load(cx, disk);
-        cx.emit(Fact::Ready { port: server.conf.port });
-        cx.arm(Timer::Cron, FIRST_CRON);
         server
-    }
-
-    /// redis: loadDataFromDisk @7.0.15
-    fn load(&mut self, cx: &mut Cx<'_>, disk: &Disk) {
-        let Some(rdb) = &disk.rdb else { return };
-        self.db = rdb.data.clone();
-        self.keys_loaded = self.db.len();
-        let time = master::load_time(rdb.data.bytes());
-        cx.out.push(Effect::Busy(time));
-        cx.emit(Fact::Loaded { keys: self.db.len(), ms: time.as_ms(), source: "RDB" });
-        let replica = match &self.bus {
-            Some(bus) => !bus.me().is_master(),
-            None => self.repl.is_replica(),
-        };
-        if let Some((id, offset)) = rdb.repl {
-            // A restarted replica can ask to go on where its file ends; a restarted master lets its
-            // replicas go on under the old id.
-            self.repl.offset = offset;
-            if replica {
-                self.repl.cached = Some(History { replid: id, offset });
-                self.repl.replid = id;
-                self.repl.reploff = offset;
-            } else {
-                self.repl.replid2 = id;
-                self.repl.second_offset = offset + 1;
-                self.repl.backlog =
-                    Some(super::repl::stream::Backlog::new(self.conf.repl_backlog_size, offset));
-            }
-        }
-        if !replica {
-            self.verify_cluster_config(cx);
-        }
     }
 
     /// Where a host of this name or address listens.
@@ -400,8 +368,13 @@ impl Server {
         match input {
             Input::Message { conn, tag, message } => self.message(cx, conn, tag, message),
             Input::Timer(Timer::Cron) => self.cron(cx),
-            Input::Timer(Timer::ChildDone) => self.repl.child_done(cx),
-            Input::Timer(Timer::LoadDone) => self.load_done(cx),
+            Input::Timer(Timer::Child) => self.child_step(cx),
+            Input::Timer(Timer::Bulk) => {
+                self.repl.send_file(cx);
+                self.count_good_replicas(cx);
+            }
+            Input::Timer(Timer::Load) => self.load_step(cx),
+            Input::Timer(Timer::FsyncDone) => self.fsync_done(cx),
             Input::Timer(Timer::Tick(_) | Timer::SyncIo) | Input::Boot(_) => {}
             Input::Accepted { conn, bus, peer } => self.accepted(cx, conn, bus, peer),
             Input::Connected { tag, .. } => match LinkTag::unpack(tag) {
@@ -447,6 +420,7 @@ impl Server {
             blocked: false,
             pending: VecDeque::new(),
             listening_port: 0,
+            announced_ip: None,
             eof_capable: false,
         };
         self.next_client += 1;
@@ -464,40 +438,35 @@ impl Server {
             }
             Message::Request(args) => self.request(cx, conn, &args),
             other if tag == MASTER_TAG && conn == self.repl.conn => self.hear_master(cx, other),
+            Message::Newline => self.repl.heard_newline(conn, cx.now.unix()),
             _ => {}
         }
     }
 
     fn hear_master(&mut self, cx: &mut Cx<'_>, message: Message) {
         let conf = self.conf.clone();
-        match self.repl.hear(cx, &conf, message) {
+        let empty = self.db.is_empty();
+        let apply = self.repl.hear(cx, &conf, message, empty);
+        self.obey_master(cx, apply);
+    }
+
+    fn obey_master(&mut self, cx: &mut Cx<'_>, apply: Apply) {
+        match apply {
             Apply::Nothing => {}
             Apply::Commands(commands) => {
                 for command in commands {
                     self.apply(cx, &command);
                 }
             }
-            Apply::Load { data, bytes, eof } => {
-                self.keys_loaded = data.len();
-                self.all_touched(Some(&data));
-                self.db = data;
-                self.loaded_eof = eof;
-                let time = master::load_time(bytes);
-                if time <= INSTANT_LOAD {
-                    self.repl.loaded(cx, &conf, eof);
-                } else {
-                    self.loading = true;
-                    cx.arm(Timer::LoadDone, time);
+            Apply::BeginParsing => self.begin_parsing(cx),
+            Apply::Load { data, parsed, first } => {
+                if parsed && first {
+                    self.begin_parsing(cx);
                 }
+                self.load_from_master(cx, data, parsed);
             }
+            Apply::Broken => self.parsing_broke(cx),
         }
-    }
-
-    fn load_done(&mut self, cx: &mut Cx<'_>) {
-        self.loading = false;
-        let (conf, eof) = (self.conf.clone(), self.loaded_eof);
-        self.repl.loaded(cx, &conf, eof);
-        cx.arm(Timer::Cron, FIRST_CRON);
     }
 
     fn closed(&mut self, cx: &mut Cx<'_>, conn: ConnId, tag: u32) {
@@ -505,7 +474,8 @@ impl Server {
             self.with_bus(cx, |b, cx, _| b.link_closed(cx, link));
         } else if tag == MASTER_TAG {
             if conn == self.repl.conn {
-                self.repl.closed(cx);
+                let apply = self.repl.closed(cx);
+                self.obey_master(cx, apply);
             }
         } else if tag == MIGRATE_TAG {
             self.target_closed(conn);
@@ -540,10 +510,7 @@ impl Server {
             self.check_shutdown(cx);
         }
         self.active_expire_cycle(cx);
-        if let Some((changes, secs)) = self.save_point_due() {
-            cx.emit(Fact::SaveTriggered { changes, secs });
-            self.save(cx);
-        }
+        self.persist_cron(cx);
         if self.paused_until != 0 && now >= self.paused_until {
             self.unpause();
         }
@@ -552,9 +519,13 @@ impl Server {
             self.repl.replica_cron(cx, &conf);
             let manual = self.bus.as_ref().is_some_and(|b| b.manual.end != 0);
             let paused = manual && self.is_paused(now);
-            self.repl.master_cron(cx, &conf, &self.db, paused);
-            let lag = u64::from(conf.min_replicas_max_lag);
-            self.good_replicas = self.repl.good_replicas(self.unixtime, lag);
+            let (job, stalled) = (self.persist.job(), self.transfer_stalls(self.unixtime));
+            if self.repl.master_cron(cx, &conf, job, paused, stalled) {
+                self.fork_for_replicas(cx);
+            }
+            self.child_without_replicas();
+            self.repl.drop_overfull(cx, &conf);
+            self.count_good_replicas(cx);
         }
         if self.cron_runs(10) {
             self.with_bus(cx, |b, cx, h| b.cron(cx, h));
@@ -594,6 +565,7 @@ impl Server {
             || !self.unblocked.is_empty()
             || self.ask_for_acks
             || (self.db.expires_len() > 0 && !self.repl.is_replica())
+            || !self.persist.is_idle()
             || !self.repl.is_flushed();
         if busy {
             return None;
@@ -603,6 +575,7 @@ impl Server {
         let ticks_bus = self.cron_runs(10);
         let follows = self.repl.is_replica();
         let idle = self.save_point_due().is_none()
+            && self.rewrite_due(self.unixtime).is_none()
             && self
                 .bus
                 .as_mut()
@@ -645,33 +618,10 @@ impl Server {
             self.ask_for_acks = false;
             self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
         }
+        if self.persist.aof.on {
+            self.flush_aof(cx, false);
+        }
         self.repl.flush(cx);
-    }
-
-    /// The first save point that is due: so many changes, in so many seconds.
-    /// redis: the save points of serverCron @7.0.15
-    fn save_point_due(&self) -> Option<(u64, u64)> {
-        let age = self.unixtime.saturating_sub(self.last_save);
-        let due = self.conf.save.iter().find(|p| self.dirty >= u64::from(p.changes) && age > p.seconds)?;
-        Some((u64::from(due.changes), due.seconds))
-    }
-
-    /// Writes the dump file. redis: rdbSave @7.0.15
-    pub fn save(&mut self, cx: &mut Cx<'_>) {
-        self.dirty = 0;
-        self.stats.rdb_saves += 1;
-        self.last_save = cx.now.unix();
-        let history = match (self.repl.is_replica(), self.repl.backlog.is_some()) {
-            (true, _) if self.repl.state == LinkState::Connected => {
-                Some((self.repl.replid, self.repl.reploff))
-            }
-            (true, _) => self.repl.cached.map(|h| (h.replid, h.offset)),
-            (false, true) => Some((self.repl.replid, self.repl.offset)),
-            (false, false) => None,
-        };
-        let rdb = Rdb { data: self.db.clone(), repl: history, by_master: !self.repl.is_replica() };
-        cx.persist(DiskWrite::Rdb(Some(Arc::new(rdb))));
-        cx.emit(Fact::Saved);
     }
 
     // ---- shutdown -------------------------------------------------------------------------------
@@ -739,9 +689,17 @@ impl Server {
             let in_sync = self.repl.replicas.iter().filter(|r| r.ack_offset == offset).count() as u32;
             cx.emit(Fact::ShutdownReplicas { in_sync, of });
         }
+        // redis: a child that writes is of no use any more; what is buffered is.
+        self.kill_child(super::repl::master::Job::Disk);
+        self.flush_aof(cx, true);
         if save {
             cx.emit(Fact::SavingFinal);
-            self.save(cx);
+            if !self.save(cx) {
+                // redis: the shutdown is given up when the data cannot be saved, unless it is forced.
+                cx.emit(Fact::ShutdownFailed);
+                self.unpause();
+                return;
+            }
         }
         if let Some(bus) = &mut self.bus {
             // redis: clusterSaveConfig happens as part of normal turns; nothing is lost here.

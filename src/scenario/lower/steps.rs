@@ -90,6 +90,26 @@ impl Lower {
             Do::StartEmpty(w) => each(self, w, |node| Action::Start { node, wipe: true }),
             Do::Stop(w) => each(self, w, |node| Action::Terminate { node }),
             Do::Crash(w) => each(self, w, |node| Action::Crash { node }),
+            Do::PowerLoss(w) => each(self, w, |node| Action::Crash { node }),
+            Do::FillDisk(w) => each(self, w, |node| Action::DiskFull { node, full: true }),
+            Do::FreeDisk(w) => each(self, w, |node| Action::DiskFull { node, full: false }),
+            Do::Restart(r) => {
+                let Some(node) = &r.node else {
+                    self.missing(place, "restart does not say which node", "add: node = \"n1\"");
+                    return Vec::new();
+                };
+                let wipe = r.disk == Some(schema::DiskWord::Empty);
+                self.group(node, false).into_iter().map(|node| Action::Restart { node, wipe }).collect()
+            }
+            Do::SlowDisk(slow) => {
+                let (Some(node), Some(extra)) = (&slow.node, slow.extra) else {
+                    let help = "write: slow-disk = { node = \"n1\", extra = \"3s\" }";
+                    self.missing(place, "slow-disk needs a node and how much slower", help);
+                    return Vec::new();
+                };
+                let slow = |node| Action::SlowDisk { node, extra: extra.0 };
+                self.group(node, false).into_iter().map(slow).collect()
+            }
             Do::Pause(w) => each(self, w, |node| Action::Pause { node }),
             Do::Resume(w) => each(self, w, |node| Action::Resume { node }),
             Do::Heal(w) => self.heal(w),

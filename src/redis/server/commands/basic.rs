@@ -62,17 +62,6 @@ pub fn time(_: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     Some(Value::bulks([(us / 1_000_000).to_string(), (us % 1_000_000).to_string()]))
 }
 
-pub fn lastsave(s: &mut Server, _: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
-    Some(Value::Int(s.last_save as i64))
-}
-
-pub fn save(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
-    let time = crate::redis::repl::master::dump_time(s.db.bytes());
-    cx.out.push(Effect::Busy(time));
-    s.save(cx);
-    Some(Value::ok())
-}
-
 /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`
 ///
 /// redis: shutdownCommand @7.0.15

@@ -45,6 +45,9 @@ pub fn set(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> R
             s.conf = Arc::new(conf);
             if !changed.is_empty() {
                 s.reconfigured(cx);
+                s.repl.resize_backlog(s.conf.repl_backlog_size);
+                s.switch_aof(cx);
+                s.count_good_replicas(cx);
             }
             Value::ok()
         }
@@ -57,8 +60,8 @@ pub fn set(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> R
 /// redis: resetServerStats @7.0.15
 pub fn resetstat(s: &mut Server, _: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     s.stats = Stats::default();
-    s.repl.forks = 0;
-    s.repl.last_fork = Dur::ZERO;
+    s.persist.forks = 0;
+    s.persist.last_fork = Dur::ZERO;
     s.repl.sync_full = 0;
     s.repl.sync_partial_ok = 0;
     s.repl.sync_partial_err = 0;

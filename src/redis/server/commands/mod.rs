@@ -12,6 +12,7 @@ pub mod info;
 pub mod keys;
 pub mod lists;
 pub mod migrate;
+pub mod persistence;
 pub mod pubsub;
 pub mod replication;
 pub mod sets;

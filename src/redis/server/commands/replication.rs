@@ -4,8 +4,9 @@ use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::{integer, refuse, shown};
 use crate::redis::Cx;
+use crate::redis::repl::master::Job;
 use crate::redis::repl::stream::Command;
-use crate::redis::repl::{ReplicaLink, ReplicaState};
+use crate::redis::repl::{Psync, ReplicaLink, ReplicaState};
 use crate::resp::Value;
 use crate::trace::Fact;
 
@@ -34,10 +35,20 @@ pub fn replconf(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
                 }
             }
             b"ack" => {
+                if s.persist.job() == Some(Job::Sockets) {
+                    // The first acknowledgement after a stream: the child must be done.
+                    s.reap_child(cx);
+                }
                 s.repl.ack(caller.conn, number(&pair[1]).unwrap_or(0), cx.now.unix());
                 return None;
             }
-            b"ip-address" | b"getack" | b"rdb-only" | b"rdb-filter-only" => {}
+            b"ip-address" => {
+                let ip = shown(&pair[1]).parse().ok();
+                if let Some(c) = s.clients.get_mut(&caller.conn) {
+                    c.announced_ip = ip;
+                }
+            }
+            b"getack" | b"rdb-only" | b"rdb-filter-only" => {}
             _ => {
                 let shown = String::from_utf8_lossy(&pair[0]).into_owned();
                 return Some(Value::error(format!("ERR Unrecognized REPLCONF option: {shown}")));
@@ -49,6 +60,9 @@ pub fn replconf(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
 
 /// redis: syncCommand @7.0.15
 pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    if s.repl.replicas.iter().any(|r| r.conn == caller.conn) {
+        return None;
+    }
     let client = s.clients.get(&caller.conn)?;
     let Some(from) = number::<i64>(&args[2]) else {
         return Some(Value::error("ERR value is not an integer or out of range"));
@@ -56,7 +70,7 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
     let now = cx.now.unix();
     let link = ReplicaLink {
         conn: caller.conn,
-        ip: client.peer.ip,
+        ip: client.announced_ip.unwrap_or(client.peer.ip),
         port: client.listening_port,
         state: ReplicaState::WaitBgsaveStart,
         ack_offset: 0,
@@ -64,9 +78,19 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
         last_interaction: now,
         next_offset: 0,
         eof_capable: client.eof_capable,
+        sent: 0,
+        soft_since: None,
+        file: None,
     };
-    let (conf, db) = (s.conf.clone(), s.db.clone());
-    s.repl.psync(cx, &conf, &db, link, &args[1], from)
+    let (conf, job) = (s.conf.clone(), s.persist.job());
+    let outcome = s.repl.psync(cx, &conf, job, link, &args[1], from);
+    match outcome {
+        Psync::Refused(value) => return Some(value),
+        Psync::Fork => s.fork_for_replicas(cx),
+        Psync::Accepted => {}
+    }
+    s.count_good_replicas(cx);
+    None
 }
 
 /// REPLICAOF host port, REPLICAOF NO ONE

@@ -62,11 +62,17 @@ fn of_replica(s: &Server, master: Addr, out: &mut Fields) {
     out.put("slave_read_repl_offset", offset);
     out.put("slave_repl_offset", offset);
     if r.state == LinkState::Transfer {
-        // The data arrives as one message: until then its length is not known.
-        out.put("master_sync_total_bytes", -1);
-        out.put("master_sync_read_bytes", 0);
-        out.put("master_sync_left_bytes", -1);
-        out.put("master_sync_perc", "-0.00");
+        let t = r.transfer;
+        let (total, read) = (t.total.map_or(-1, |n| n as i64), t.read as i64);
+        out.put("master_sync_total_bytes", total);
+        out.put("master_sync_read_bytes", read);
+        out.put("master_sync_left_bytes", total - read);
+        let share = match t.total {
+            None => "-0.00".to_string(),
+            Some(0) => "0.00".to_string(),
+            Some(total) => super::storage::hundredths(t.read, total),
+        };
+        out.put("master_sync_perc", share);
         out.put("master_sync_last_io_seconds_ago", seconds(r.transfer_last_io));
     }
     match (up, r.down_since) {

@@ -72,8 +72,8 @@ pub fn stats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
         ("expired_keys", st.expired_keys),
         ("keyspace_hits", st.keyspace_hits),
         ("keyspace_misses", st.keyspace_misses),
-        ("latest_fork_usec", s.repl.last_fork.0),
-        ("total_forks", s.repl.forks),
+        ("latest_fork_usec", s.persist.last_fork.0),
+        ("total_forks", s.persist.forks),
         ("total_error_replies", st.error_replies),
     ]);
 }

@@ -3,6 +3,8 @@
 use super::super::super::Server;
 use super::Fields;
 use crate::redis::Cx;
+use crate::redis::repl::master::Job;
+use crate::redis::server::persist::Child;
 
 /// Bytes as people read them: two decimals and a letter.
 ///
@@ -34,53 +36,83 @@ pub fn memory(s: &Server, _: &Cx<'_>, out: &mut Fields) {
 }
 
 /// redis: genRedisInfoString @7.0.15
-/// deviates: copy-on-write and progress of a child are not modelled; the append-only file is empty.
+/// deviates: a child tells its progress all at once when it ends; files are as long as their payload.
 pub fn persistence(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
-    let child = s.repl.child.as_ref();
+    let (p, aof, now) = (&s.persist, &s.persist.aof, cx.now.unix());
+    let child = p.child.as_ref();
+    let dump = child.filter(|c| c.job != Job::Aof);
+    let rewrite = child.filter(|c| c.job == Job::Aof);
     let seconds = |s: Option<u64>| s.map_or("-1".to_string(), |s| s.to_string());
-    out.put("loading", u8::from(s.loading));
+    let running = |c: Option<&Child>| seconds(c.map(|c| now.saturating_sub(c.since)));
+    let ok = |yes: bool| if yes { "ok" } else { "err" };
+    let cow = child.map_or(0, |c| s.copied(c));
+    let swaps = p.loading.as_ref().is_some_and(|l| l.swap);
     out.all([
-        ("async_loading", 0),
-        ("current_cow_peak", 0),
-        ("current_cow_size", 0),
+        ("loading", u64::from(s.loading)),
+        ("async_loading", u64::from(swaps)),
+        ("current_cow_peak", cow),
+        ("current_cow_size", cow),
         ("current_cow_size_age", 0),
     ]);
     out.put("current_fork_perc", "0.00");
     out.all([
         ("current_save_keys_processed", 0),
-        ("current_save_keys_total", 0),
+        ("current_save_keys_total", child.map_or(0, |c| c.data.len())),
         ("rdb_changes_since_last_save", s.dirty),
-        ("rdb_bgsave_in_progress", u64::from(child.is_some())),
+        ("rdb_bgsave_in_progress", u64::from(dump.is_some())),
         ("rdb_last_save_time", s.last_save),
     ]);
-    out.put("rdb_last_bgsave_status", "ok");
-    out.put("rdb_last_bgsave_time_sec", seconds(s.repl.last_dump_s));
-    out.put("rdb_current_bgsave_time_sec", seconds(child.map(|c| cx.now.unix().saturating_sub(c.since))));
+    out.put("rdb_last_bgsave_status", ok(p.bgsave_ok));
+    out.put("rdb_last_bgsave_time_sec", seconds(p.last_bgsave_s));
+    out.put("rdb_current_bgsave_time_sec", running(dump));
     out.all([
         ("rdb_saves", s.stats.rdb_saves),
-        ("rdb_last_cow_size", 0),
+        ("rdb_last_cow_size", p.rdb_cow),
         ("rdb_last_load_keys_expired", 0),
         ("rdb_last_load_keys_loaded", s.keys_loaded),
-        ("aof_enabled", u64::from(s.conf.appendonly)),
-        ("aof_rewrite_in_progress", 0),
-        ("aof_rewrite_scheduled", 0),
+        ("aof_enabled", u64::from(aof.on)),
+        ("aof_rewrite_in_progress", u64::from(rewrite.is_some())),
+        ("aof_rewrite_scheduled", u64::from(aof.rewrite_scheduled)),
     ]);
-    out.put("aof_last_rewrite_time_sec", -1);
-    out.put("aof_current_rewrite_time_sec", -1);
-    out.put("aof_last_bgrewrite_status", "ok");
-    out.all([("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
-    out.put("aof_last_write_status", "ok");
-    out.all([("aof_last_cow_size", 0), ("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
-    if s.conf.appendonly {
+    out.put("aof_last_rewrite_time_sec", seconds(aof.last_rewrite_s));
+    out.put("aof_current_rewrite_time_sec", running(rewrite));
+    out.put("aof_last_bgrewrite_status", ok(aof.rewrite_ok));
+    out.all([("aof_rewrites", aof.rewrites), ("aof_rewrites_consecutive_failures", aof.failures)]);
+    out.put("aof_last_write_status", ok(aof.write_ok));
+    out.all([
+        ("aof_last_cow_size", aof.cow),
+        ("module_fork_in_progress", 0),
+        ("module_fork_last_cow_size", 0),
+    ]);
+    if aof.on {
         out.all([
-            ("aof_current_size", 0),
-            ("aof_base_size", 0),
-            ("aof_pending_rewrite", 0),
-            ("aof_buffer_length", 0),
-            ("aof_pending_bio_fsync", 0),
-            ("aof_delayed_fsync", 0),
+            ("aof_current_size", aof.bytes),
+            ("aof_base_size", aof.base_size()),
+            ("aof_pending_rewrite", u64::from(aof.rewrite_scheduled)),
+            ("aof_buffer_length", aof.buffer),
+            ("aof_pending_bio_fsync", u64::from(aof.syncing.is_some())),
+            ("aof_delayed_fsync", aof.delayed),
         ]);
     }
+    if let Some(l) = &p.loading {
+        let (read, total) = (l.read(), l.bytes);
+        out.all([
+            ("loading_start_time", l.since),
+            ("loading_total_bytes", total),
+            ("loading_rdb_used_mem", 0),
+            ("loading_loaded_bytes", read),
+        ]);
+        out.put("loading_loaded_perc", hundredths(read, total));
+        let passed = now.saturating_sub(l.since);
+        let eta = if read == 0 { 1 } else { passed * total.saturating_sub(read) / read };
+        out.put("loading_eta_seconds", eta);
+    }
+}
+
+/// A share in percent with two decimals.
+pub(super) fn hundredths(part: u64, whole: u64) -> String {
+    let n = (u128::from(part) * 20_000 / u128::from(whole.max(1))).div_ceil(2);
+    format!("{}.{:02}", n / 100, n % 100)
 }
 
 /// redis: genRedisInfoString @7.0.15

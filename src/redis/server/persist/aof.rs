@@ -1,0 +1,324 @@
+//! The append-only file: what is in it, what is forced to disk and when, and its rewrite.
+//!
+//! The file is modelled by the dataset that its commands make and by its bytes: a server writes at the end
+//! of each turn, so what is in the file is always a state that the dataset had at the end of a turn.
+
+use std::sync::Arc;
+
+use super::Child;
+use crate::params::AppendFsync;
+use crate::redis::repl::master::Job;
+use crate::redis::repl::stream::Command;
+use crate::redis::server::Server;
+use crate::redis::{AofImage, Cx, DiskWrite, Effect, Keyspace, Timer};
+use crate::resp::command_len;
+use crate::trace::Fact;
+
+/// So many seconds a write waits for a fsync that runs. redis: flushAppendOnlyFile @7.0.15
+const LONGEST_POSTPONEMENT: u64 = 2;
+/// After so many failures in a row rewrites become rarer. redis: AOF_REWRITE_LIMITE_THRESHOLD @7.0.15
+const FAILURES: u64 = 3;
+const LONGEST_PAUSE_MINUTES: u64 = 60;
+/// SELECT 0, which begins a file.
+const SELECT: u64 = 23;
+/// A dump of nothing, as Redis writes it.
+pub const EMPTY_BASE: u64 = 88;
+
+/// State of the append-only file.
+#[derive(Clone, Debug)]
+pub struct Aof {
+    pub on: bool,
+    /// Bytes of the file, and how many of them the last rewrite made.
+    pub bytes: u64,
+    pub base_bytes: u64,
+    /// Bytes that commands of this turn, or postponed ones, made.
+    pub buffer: u64,
+    selected: bool,
+    /// What write(2) took, and what is known to be on the disk.
+    written: Arc<Keyspace>,
+    synced: Arc<Keyspace>,
+    synced_bytes: u64,
+    /// The number in the file names.
+    pub sequence: u64,
+    /// A fsync runs in the background: what it will have forced to disk.
+    pub syncing: Option<(Arc<Keyspace>, u64)>,
+    /// unix seconds
+    last_fsync: u64,
+    postponed_since: u64,
+    pub delayed: u64,
+    pub write_ok: bool,
+    pub rewrite_scheduled: bool,
+    pub rewrite_ok: bool,
+    pub rewrites: u64,
+    pub failures: u64,
+    pub last_rewrite_s: Option<u64>,
+    pub cow: u64,
+    next_try: u64,
+    pause_minutes: u64,
+    base_size_at_rewrite: u64,
+}
+
+impl Aof {
+    pub fn new(unix: u64) -> Aof {
+        Aof {
+            on: false,
+            bytes: 0,
+            base_bytes: 0,
+            buffer: 0,
+            selected: false,
+            written: Arc::default(),
+            synced: Arc::default(),
+            synced_bytes: 0,
+            sequence: 0,
+            syncing: None,
+            last_fsync: unix,
+            postponed_since: 0,
+            delayed: 0,
+            write_ok: true,
+            rewrite_scheduled: false,
+            rewrite_ok: true,
+            rewrites: 0,
+            failures: 0,
+            last_rewrite_s: None,
+            cow: 0,
+            next_try: 0,
+            pause_minutes: 0,
+            base_size_at_rewrite: 0,
+        }
+    }
+
+    /// Nothing that a turn must see to.
+    pub fn is_idle(&self) -> bool {
+        !self.on || (self.buffer == 0 && self.synced_bytes == self.bytes && self.write_ok)
+    }
+
+    /// Bytes that the rewrite limit compares with. redis: aof_rewrite_base_size @7.0.15
+    pub fn base_size(&self) -> u64 {
+        self.base_size_at_rewrite
+    }
+
+    /// The same file, with what it holds known.
+    pub(super) fn holding(self, data: &Arc<Keyspace>) -> Aof {
+        Aof { written: data.clone(), synced: data.clone(), ..self }
+    }
+
+    fn image(&self) -> Arc<AofImage> {
+        Arc::new(AofImage {
+            written: self.written.clone(),
+            synced: self.synced.clone(),
+            base_bytes: self.base_bytes,
+            bytes: self.bytes,
+            synced_bytes: self.synced_bytes,
+            sequence: self.sequence,
+        })
+    }
+}
+
+impl Server {
+    /// The file of the last life, or a new one with the present data as its base.
+    ///
+    /// redis: loadAppendOnlyFiles, aofOpenIfNeededOnServerStart @7.0.15
+    pub(super) fn open_aof(&mut self, cx: &mut Cx<'_>, found: Option<&Arc<AofImage>>) {
+        let base = match self.db.is_empty() {
+            true => EMPTY_BASE,
+            false => self.db.bytes(),
+        };
+        let aof = &mut self.persist.aof;
+        aof.on = true;
+        aof.selected = false;
+        (aof.bytes, aof.base_bytes, aof.sequence) =
+            found.map_or((base, base, 1), |f| (f.bytes, f.base_bytes, f.sequence));
+        aof.base_size_at_rewrite = aof.bytes;
+        aof.written = self.db.clone();
+        aof.synced = self.db.clone();
+        aof.synced_bytes = aof.bytes;
+        if found.is_none() {
+            cx.emit(Fact::AofCreated);
+            cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+        }
+    }
+
+    /// A command goes into the buffer of the file. redis: feedAppendOnlyFile @7.0.15
+    pub(in crate::redis::server) fn feed_aof(&mut self, command: &Command) {
+        let aof = &mut self.persist.aof;
+        if !aof.on {
+            return;
+        }
+        if !aof.selected {
+            aof.selected = true;
+            aof.buffer += SELECT;
+        }
+        aof.buffer += command_len(command) as u64;
+    }
+
+    /// Writes the buffer, and forces it to disk as the policy says. `forced`: at shutdown.
+    ///
+    /// redis: flushAppendOnlyFile @7.0.15
+    pub(in crate::redis::server) fn flush_aof(&mut self, cx: &mut Cx<'_>, forced: bool) {
+        if !self.persist.aof.on {
+            return;
+        }
+        let (now, policy) = (cx.now.unix(), self.conf.appendfsync);
+        let child = self.persist.child.is_some();
+        let aof = &mut self.persist.aof;
+        if aof.buffer == 0 && aof.synced_bytes == aof.bytes {
+            return;
+        }
+        let everysec = policy == AppendFsync::EverySec;
+        if aof.buffer > 0 {
+            if everysec && !forced && aof.syncing.is_some() {
+                if aof.postponed_since == 0 {
+                    aof.postponed_since = now;
+                    return;
+                }
+                if now.saturating_sub(aof.postponed_since) < LONGEST_POSTPONEMENT {
+                    return;
+                }
+                aof.delayed += 1;
+                cx.emit(Fact::AofFsyncSlow);
+            }
+            aof.postponed_since = 0;
+            if cx.disk_full {
+                if aof.write_ok {
+                    cx.emit(Fact::AofWriteFailed { always: policy == AppendFsync::Always });
+                }
+                aof.write_ok = false;
+                if policy == AppendFsync::Always {
+                    cx.out.push(Effect::Exit(1));
+                }
+                return;
+            }
+            if !aof.write_ok {
+                aof.write_ok = true;
+                cx.emit(Fact::AofWritesAgain);
+            }
+            aof.bytes += std::mem::take(&mut aof.buffer);
+            aof.written = self.db.clone();
+        }
+        if !(self.conf.no_appendfsync_on_rewrite && child) {
+            match policy {
+                AppendFsync::Always => {
+                    aof.synced = aof.written.clone();
+                    aof.synced_bytes = aof.bytes;
+                    aof.last_fsync = now;
+                    cx.out.push(Effect::FsyncNow);
+                }
+                AppendFsync::EverySec if now > aof.last_fsync => {
+                    if aof.syncing.is_none() {
+                        aof.syncing = Some((aof.written.clone(), aof.bytes));
+                        cx.out.push(Effect::Fsync(Timer::FsyncDone));
+                    }
+                    aof.last_fsync = now;
+                }
+                _ => {}
+            }
+        }
+        cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+    }
+
+    /// The background thread is done. redis: aof_background_fsync @7.0.15
+    pub(in crate::redis::server) fn fsync_done(&mut self, cx: &mut Cx<'_>) {
+        let aof = &mut self.persist.aof;
+        if let Some((data, bytes)) = aof.syncing.take() {
+            aof.synced = data;
+            aof.synced_bytes = bytes;
+            cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+        }
+    }
+
+    /// Whether the file has grown enough for a rewrite, and nothing speaks against one.
+    ///
+    /// redis: serverCron, aofRewriteLimited @7.0.15
+    pub(in crate::redis::server) fn rewrite_due(&self, now: u64) -> Option<u64> {
+        let aof = &self.persist.aof;
+        let percent = u64::from(self.conf.auto_aof_rewrite_percentage);
+        if !aof.on || percent == 0 || self.persist.child.is_some() {
+            return None;
+        }
+        if aof.bytes <= self.conf.auto_aof_rewrite_min_size {
+            return None;
+        }
+        let base = aof.base_size_at_rewrite.max(1);
+        let growth = (aof.bytes * 100 / base).saturating_sub(100);
+        let limited = aof.failures >= FAILURES && now < aof.next_try;
+        (growth >= percent && !limited).then_some(growth)
+    }
+
+    /// BGREWRITEAOF begins. redis: rewriteAppendOnlyFileBackground @7.0.15
+    pub(in crate::redis::server) fn rewrite_aof(&mut self, cx: &mut Cx<'_>) {
+        // What the child will write replaces all up to here; a new file takes what follows.
+        self.flush_aof(cx, true);
+        self.persist.aof.rewrite_scheduled = false;
+        self.persist.aof.rewrites += 1;
+        self.persist.aof.selected = false;
+        self.fork(cx, Job::Aof);
+    }
+
+    /// redis: backgroundRewriteDoneHandler @7.0.15
+    pub(super) fn rewrite_done(&mut self, cx: &mut Cx<'_>, child: &Child, worked: bool) {
+        let now = cx.now.unix();
+        let cow = self.copied(child);
+        let aof = &mut self.persist.aof;
+        aof.cow = cow;
+        aof.last_rewrite_s = Some(now.saturating_sub(child.since));
+        aof.rewrite_ok = worked || child.killed;
+        cx.emit(Fact::AofRewritten { ok: worked });
+        if !worked {
+            aof.failures += 1;
+            if aof.failures >= FAILURES {
+                aof.pause_minutes = (aof.pause_minutes * 2).clamp(1, LONGEST_PAUSE_MINUTES);
+                aof.next_try = now + aof.pause_minutes * 60;
+            }
+            return;
+        }
+        aof.failures = 0;
+        aof.pause_minutes = 0;
+        if !aof.on {
+            aof.on = true;
+            aof.written = self.db.clone();
+        }
+        let since = aof.bytes.saturating_sub(child.aof_bytes);
+        aof.base_bytes = if child.data.is_empty() { EMPTY_BASE } else { child.bytes };
+        aof.bytes = aof.base_bytes + since;
+        aof.base_size_at_rewrite = aof.bytes;
+        aof.sequence += 1;
+        // The child forced the base to disk; what came since is where it was.
+        aof.synced_bytes = aof.synced_bytes.saturating_sub(child.aof_bytes) + aof.base_bytes;
+        if aof.synced_bytes <= aof.base_bytes {
+            aof.synced = child.data.clone();
+            aof.synced_bytes = aof.base_bytes;
+        }
+        cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+    }
+
+    /// CONFIG SET appendonly. redis: startAppendOnly, stopAppendOnly @7.0.15
+    pub(in crate::redis::server) fn switch_aof(&mut self, cx: &mut Cx<'_>) {
+        let (want, on) = (self.conf.appendonly, self.persist.aof.on);
+        if want && !on {
+            if self.persist.child.is_some() {
+                self.persist.aof.rewrite_scheduled = true;
+            } else {
+                self.rewrite_aof(cx);
+            }
+        } else if !want && on {
+            self.flush_aof(cx, true);
+            self.persist.aof.on = false;
+            self.kill_child(Job::Aof);
+        }
+    }
+
+    /// Other data has come in the place of what the file holds: it begins anew, with a rewrite.
+    ///
+    /// redis: restartAOFAfterSYNC @7.0.15
+    pub(super) fn restart_aof(&mut self, cx: &mut Cx<'_>) {
+        if !self.conf.appendonly {
+            return;
+        }
+        self.persist.aof.on = false;
+        if self.persist.child.is_some() {
+            self.persist.aof.rewrite_scheduled = true;
+        } else {
+            self.rewrite_aof(cx);
+        }
+    }
+}

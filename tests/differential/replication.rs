@@ -1,0 +1,268 @@
+//! The same story of replication on three real servers and on three simulated ones: who follows whom,
+//! partial or full, offsets and backlog, by INFO and ROLE.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slotscope::base::Dur;
+use slotscope::params::{Config, Source};
+use slotscope::redis::Disk;
+use slotscope::resp::Value;
+use slotscope::trace::{HostId, Level};
+use slotscope::world::World;
+use slotscope::world::net::NetModel;
+use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+
+use super::real::{self, Servers};
+use crate::support::SETTINGS;
+
+const NODES: usize = 3;
+/// Neither side may take longer to reach a state.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Fields that do not depend on ids, ports and the phase of a clock.
+const FIELDS: [&str; 16] = [
+    "role",
+    "master_link_status",
+    "master_sync_in_progress",
+    "slave_read_repl_offset",
+    "slave_repl_offset",
+    "slave_priority",
+    "slave_read_only",
+    "replica_announced",
+    "connected_slaves",
+    "master_failover_state",
+    "master_repl_offset",
+    "second_repl_offset",
+    "repl_backlog_active",
+    "repl_backlog_size",
+    "repl_backlog_first_byte_offset",
+    "repl_backlog_histlen",
+];
+const COUNTERS: [&str; 3] = ["sync_full", "sync_partial_ok", "sync_partial_err"];
+
+/// Either side.
+enum Side {
+    Real(Box<Servers>),
+    Simulated(Box<World>),
+}
+
+impl Side {
+    fn ask(&mut self, n: usize, words: &[&str]) -> Value {
+        match self {
+            Side::Real(servers) => servers.ask(n, words),
+            Side::Simulated(world) => {
+                for _ in 0..1000 {
+                    if let Some(answer) = world.ask(HostId(n as u32), words) {
+                        return answer;
+                    }
+                    world.run_for(Dur::ms(1));
+                }
+                panic!("n{} does not answer {words:?}", n + 1)
+            }
+        }
+    }
+    fn wait(&mut self, ms: u64) {
+        match self {
+            Side::Real(_) => std::thread::sleep(Duration::from_millis(ms)),
+            Side::Simulated(world) => world.run_for(Dur::ms(ms)),
+        }
+    }
+    fn info(&mut self, n: usize, section: &str) -> Vec<(String, String)> {
+        let answer = self.ask(n, &["INFO", section]);
+        let text = answer.as_str().unwrap_or_default();
+        let lines = text.lines().filter_map(|l| l.trim_end().split_once(':'));
+        lines.map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+    fn field(&mut self, n: usize, name: &str) -> String {
+        let info = self.info(n, "replication");
+        info.into_iter().find(|(k, _)| k == name).map_or(String::new(), |(_, v)| v)
+    }
+    /// Until the replica has all that its master has, and the master knows.
+    fn in_sync(&mut self, replica: usize, master: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        for _ in 0..1500 {
+            let up = self.field(replica, "master_link_status") == "up";
+            let (mine, its) =
+                (self.field(replica, "master_repl_offset"), self.field(master, "master_repl_offset"));
+            let acked = self
+                .info(master, "replication")
+                .iter()
+                .any(|(k, v)| k.starts_with("slave") && v.contains(&format!("state=online,offset={its},")));
+            if up && mine == its && acked {
+                return;
+            }
+            assert!(Instant::now() < deadline, "n{} is not in sync with n{}", replica + 1, master + 1);
+            self.wait(20);
+        }
+        panic!("n{} is not in sync with n{}", replica + 1, master + 1)
+    }
+
+    /// What can be compared, in words.
+    fn state(&mut self) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut ids: Vec<String> = vec!["0".repeat(40)];
+        for n in 0..NODES {
+            let info = self.info(n, "replication");
+            for (name, value) in &info {
+                if FIELDS.contains(&name.as_str()) {
+                    out.push(format!("n{} {name}:{value}", n + 1));
+                } else if name.starts_with("master_replid") {
+                    // Ids are compared by who shares them.
+                    let known = ids.iter().position(|id| id == value).unwrap_or_else(|| {
+                        ids.push(value.clone());
+                        ids.len() - 1
+                    });
+                    out.push(format!("n{} {name}:id {known}", n + 1));
+                } else if name.starts_with("slave") && value.contains("state=") {
+                    let kept = value.split(',').filter(|p| p.starts_with("state") || p.starts_with("offset"));
+                    out.push(format!("n{} {name}:{}", n + 1, kept.collect::<Vec<_>>().join(",")));
+                }
+            }
+            for (name, value) in self.info(n, "stats") {
+                if COUNTERS.contains(&name.as_str()) {
+                    out.push(format!("n{} {name}:{value}", n + 1));
+                }
+            }
+            let Value::Array(role) = self.ask(n, &["ROLE"]) else { panic!("ROLE is a list") };
+            let words: Vec<String> = role
+                .iter()
+                .enumerate()
+                .map(|(i, v)| match v {
+                    Value::Array(rows) => format!("{} replicas", rows.len()),
+                    _ if i == 2 => "port".into(),
+                    v => v.to_string(),
+                })
+                .collect();
+            out.push(format!("n{} ROLE {}", n + 1, words.join(" ")));
+        }
+        out
+    }
+}
+
+fn settings() -> Vec<(&'static str, &'static str)> {
+    let ours = [("repl-ping-replica-period", "3600")];
+    SETTINGS.iter().copied().filter(|(name, _)| *name != ours[0].0).chain(ours).collect()
+}
+
+fn simulated(ports: &[u16]) -> World {
+    let node = |(i, &port): (usize, &u16)| {
+        let mut conf = Config::default();
+        for (name, value) in settings() {
+            conf.set(name, &[value], Source::File).expect("a directive of Redis");
+        }
+        conf.port = port;
+        NodeSpec {
+            name: format!("n{}", i + 1),
+            ip: Ipv4Addr::LOCALHOST,
+            conf: Arc::new(conf),
+            sentinel: None,
+            place: Place::default(),
+            start: Start::Never,
+            disk: Disk::default(),
+            clock: ClockSpec::default(),
+        }
+    };
+    let plan = Plan {
+        title: "replication".into(),
+        nodes: ports.iter().enumerate().map(node).collect(),
+        clients: Vec::new(),
+        formation: Formation::None,
+        network: NetModel::LOOPBACK,
+        host: HostModel::default(),
+        steps: Vec::new(),
+        epoch_us: 1_800_000_000_000_000,
+    };
+    let mut world = World::new(Arc::new(plan), 1, Level::Headline);
+    for i in 1..=ports.len() {
+        world.act(&Action::Start { node: format!("n{i}"), wipe: false });
+    }
+    world.run_for(Dur::secs(1));
+    world
+}
+
+/// Tells the story; returns what each chapter left behind.
+fn story(side: &mut Side, ports: &[u16]) -> Vec<(&'static str, Vec<String>)> {
+    let port = |n: usize| ports[n].to_string();
+    let mut out = Vec::new();
+    let fill = |side: &mut Side, n: usize, count: usize| {
+        for i in 0..count {
+            side.ask(n, &["SET", &format!("key:{i:05}"), &"x".repeat(100)]);
+        }
+    };
+    out.push(("three masters", side.state()));
+
+    side.ask(0, &["SET", "before", "1"]);
+    side.ask(1, &["REPLICAOF", "127.0.0.1", &port(0)]);
+    side.in_sync(1, 0);
+    fill(side, 0, 10);
+    side.in_sync(1, 0);
+    out.push(("a first synchronisation", side.state()));
+
+    side.ask(1, &["REPLICAOF", "127.0.0.1", &port(0)]);
+    side.ask(0, &["CLIENT", "KILL", "TYPE", "replica"]);
+    fill(side, 0, 3);
+    side.in_sync(1, 0);
+    out.push(("a killed link resumes", side.state()));
+
+    side.ask(2, &["REPLICAOF", "127.0.0.1", &port(1)]);
+    side.in_sync(2, 1);
+    fill(side, 0, 5);
+    side.in_sync(1, 0);
+    side.in_sync(2, 1);
+    out.push(("a chain has one history", side.state()));
+
+    side.ask(1, &["REPLICAOF", "NO", "ONE"]);
+    side.in_sync(2, 1);
+    fill(side, 1, 4);
+    side.in_sync(2, 1);
+    out.push(("the middle is promoted, its replica resumes", side.state()));
+
+    side.ask(0, &["REPLICAOF", "127.0.0.1", &port(1)]);
+    side.in_sync(0, 1);
+    out.push(("the old master resumes under the second id", side.state()));
+
+    side.ask(0, &["REPLICAOF", "NO", "ONE"]);
+    fill(side, 0, 2);
+    side.ask(0, &["REPLICAOF", "127.0.0.1", &port(1)]);
+    side.in_sync(0, 1);
+    out.push(("what was written apart is thrown away", side.state()));
+
+    side.ask(1, &["CONFIG", "SET", "repl-backlog-size", "16384"]);
+    side.ask(2, &["REPLICAOF", "127.0.0.1", "1"]);
+    fill(side, 1, 400);
+    side.in_sync(0, 1);
+    side.ask(2, &["REPLICAOF", "127.0.0.1", &port(1)]);
+    side.in_sync(2, 1);
+    out.push(("too much was missed for the backlog", side.state()));
+    out
+}
+
+#[test]
+fn replication_is_that_of_real_servers() {
+    if let Some(why) = real::missing() {
+        assert!(std::env::var_os("SLOTSCOPE_REQUIRE_REDIS").is_none(), "nothing to compare with: {why}");
+        println!("skipped: {why}");
+        return;
+    }
+    let ports = real::free_ports(NODES);
+    let nodes: Vec<(u16, bool)> = ports.iter().map(|&p| (p, false)).collect();
+    let mut servers = Servers::start(&nodes);
+    for n in 0..NODES {
+        for (name, value) in settings().into_iter().filter(|(n, _)| n.starts_with("repl-")) {
+            servers.ask(n, &["CONFIG", "SET", name, value]);
+        }
+    }
+    let real = story(&mut Side::Real(Box::new(servers)), &ports);
+    let simulated = story(&mut Side::Simulated(Box::new(simulated(&ports))), &ports);
+    let mut differences = Vec::new();
+    for ((chapter, a), (_, b)) in real.iter().zip(&simulated) {
+        for i in 0..a.len().max(b.len()) {
+            let (a, b) = (a.get(i).map_or("-", String::as_str), b.get(i).map_or("-", String::as_str));
+            if a != b {
+                differences.push(format!("{chapter}: real `{a}`, simulated `{b}`"));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
