@@ -60,15 +60,21 @@ struct Conn {
     reader: ReplyReader,
 }
 
+/// Ports handed out so far.
+static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
+
 /// Ports that are free together with their bus ports, below those that the kernel hands out.
 pub fn free_ports(count: usize) -> Vec<u16> {
     let begin = 20_000 + (std::process::id() % 200) as u16 * 10;
+    // Tests run side by side: nobody gets a port twice.
+    let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let free = |port: &u16| {
         let taken = |p: u16| TcpListener::bind(("127.0.0.1", p)).is_err();
-        !taken(*port) && !taken(*port + 10_000)
+        !given.contains(port) && !taken(*port) && !taken(*port + 10_000)
     };
     let found: Vec<u16> = (begin..22_700).chain(20_000..begin).filter(free).take(count).collect();
     assert_eq!(found.len(), count, "not enough free ports");
+    given.extend(&found);
     found
 }
 

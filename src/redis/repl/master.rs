@@ -77,7 +77,7 @@ impl Repl {
         let (mine, second) = (replid_text(&self.replid), replid_text(&self.replid2));
         let asked = String::from_utf8_lossy(id);
         let is = |other: &str| asked.eq_ignore_ascii_case(other);
-        if !is(&mine) && !(is(&second) && from <= self.second_offset) {
+        if !(is(&mine) || is(&second) && from <= self.second_offset) {
             return Some(if asked.starts_with('?') {
                 format!("Full resync requested by replica {addr}")
             } else if is(&second) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Server;
 use super::commands::{
-    basic, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate,
-    persistence, pubsub, replication, sets, strings, transaction, wait, zsets,
+    basic, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate, persistence,
+    pubsub, replication, sets, strings, transaction, wait, zsets,
 };
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;

@@ -104,7 +104,7 @@ pub fn persistence(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
         ]);
         out.put("loading_loaded_perc", hundredths(read, total));
         let passed = now.saturating_sub(l.since);
-        let eta = if read == 0 { 1 } else { passed * total.saturating_sub(read) / read };
+        let eta = (passed * total.saturating_sub(read)).checked_div(read).unwrap_or(1);
         out.put("loading_eta_seconds", eta);
     }
 }
