@@ -15,6 +15,7 @@ use crate::trace::log::{LogLine, Logger};
 use crate::trace::text::{Topic, headline};
 use crate::trace::{Fact, Level};
 use crate::world::World;
+use crate::world::probe::health::Overall;
 
 /// Run a scenario: the timeline of what happened, and whether what it expects came true.
 #[derive(clap::Args, Debug)]
@@ -128,6 +129,12 @@ fn write_text(out: &mut impl Write, scenario: &Scenario, seed: u64, outcome: &Ou
         writeln!(out)?;
     }
     write_writes(out, outcome)?;
+    // What a monitor that asks only this node for CLUSTER INFO says at the end.
+    for host in w.node_hosts() {
+        if let Some(health) = w.health(host).filter(|h| h.overall != Overall::Healthy) {
+            writeln!(out, "health in the eyes of {}: {health}", w.names.host_name(host))?;
+        }
+    }
     for v in &outcome.verdicts {
         writeln!(out, "{v}")?;
     }
