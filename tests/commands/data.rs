@@ -73,6 +73,12 @@ fn wait_tells_how_many_replicas_have_the_latest_write() {
     assert_eq!(c.ask_and_wait(0, "WAIT 2 300"), Value::Int(1));
     let took = c.world.now().since(before);
     assert!(Dur::ms(300) < took && took < Dur::ms(420), "it took {took}");
+    // ASKING holds for one command, however long that takes.
+    let a = c.id(0);
+    assert_eq!(c.ask(1, &format!("CLUSTER SETSLOT 5061 IMPORTING {a}")), Value::ok());
+    c.ask(1, "ASKING");
+    c.ask_and_wait(1, "WAIT 2 20");
+    assert!(text(&c.ask(1, "GET bar")).starts_with("MOVED"));
     // What is sent to a connection that waits is answered after it, in order.
     c.ask(0, "SET bar 3");
     c.free(0);

@@ -101,6 +101,10 @@ impl Server {
     fn end_wait(&mut self, cx: &mut Cx<'_>, conn: ConnId, answer: Value) {
         self.waiters.retain(|w| w.conn != conn);
         self.reply(cx, conn, answer);
+        if let Some(client) = self.clients.get_mut(&conn) {
+            // The command is over only now, and ASKING with it.
+            client.asking = false;
+        }
         self.unblock(conn);
     }
 
