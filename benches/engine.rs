@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion};
 use slotscope::base::{Dur, Rng, SimTime};
 use slotscope::params::Config;
+use slotscope::redis::client::workload::{Keys, Load, Spread};
+use slotscope::redis::client::{AppSpec, ClientSpec, ReadFrom, Rules};
 use slotscope::trace::Level;
 use slotscope::world::net::NetModel;
-use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Plan, Start};
+use slotscope::world::plan::{ClientPlan, ClockSpec, Formation, HostModel, NodeSpec, Plan, Start};
 use slotscope::world::queue::Queue;
 use slotscope::world::timeline::Timeline;
 use slotscope::world::{Ev, World};
@@ -118,6 +120,7 @@ fn table(only: Option<&[u64]>) {
     }
 }
 
+<<<<<<< HEAD
 /// So that no memory that another size freed hides what this one takes.
 fn row_in_a_process_of_its_own(nodes: u32) {
     let me = std::env::current_exe().expect("the bench is a file");
@@ -141,6 +144,67 @@ fn row(nodes: u32, floor: Option<f64>) {
         spent += cpu_time(began) - t;
         done += step.0 / 1_000_000;
         step = step * 2;
+=======
+/// Ten clients at 1,000 writes per second each on 3+3 nodes: what a write costs, its replication included.
+fn writes() {
+    let mut plan = Arc::unwrap_or_clone(plan(6, 15000));
+    plan.clients = (1..=10)
+        .map(|i| ClientPlan {
+            name: format!("app{i}"),
+            ip: Ipv4Addr::LOCALHOST,
+            place: Default::default(),
+            spec: ClientSpec::App(Box::new(AppSpec {
+                seeds: Vec::new(),
+                rules: Rules::PLAIN,
+                load: Load::Open { interval: Dur::ms(1), poisson: false, in_flight: 64 },
+                reads: 0,
+                read_from: ReadFrom::Master,
+                keys: Keys { count: 1000, spread: Spread::Uniform, tag: None },
+                value_size: 16,
+                wait: None,
+            })),
+        })
+        .collect();
+    let mut w = World::new(Arc::new(plan), 1, Level::Headline);
+    assert!(w.run_until_formed(), "the cluster forms");
+    // Backlogs are full and every key is there after this.
+    w.run_for(Dur::secs(40));
+    let acked = |w: &World| -> u64 {
+        w.hosts.iter().filter_map(|h| h.client()?.app()).map(|a| a.history.counts.acked).sum()
+    };
+    let (before, e0, a0, began) = (resident(), w.dispatched(), acked(&w), Instant::now());
+    let t = cpu_time(began);
+    w.run_for(Dur::secs(60));
+    let spent = (cpu_time(began) - t).as_secs_f64();
+    let (events, done) = ((w.dispatched() - e0) as f64, (acked(&w) - a0) as f64);
+    let grown = resident().saturating_sub(before) as f64;
+    println!(
+        "3+3 with 10 clients at 1,000 writes/s: {:.0} sim s per s, floor {:.1} x; {:.2} us and {:.1} events per write; \
+         memory grows by {:.1} bytes per write, {:.1} MiB resident",
+        60.0 / spent,
+        60.0 / spent / 100.0,
+        spent * 1e6 / done,
+        events / done,
+        grown / done,
+        resident() as f64 / f64::from(1 << 20),
+    );
+}
+
+/// The hold model: pop the earliest of `n`, push one later.
+fn hold(c: &mut Criterion) {
+    for n in [100u32, 10_000, 1_000_000] {
+        let mut rng = Rng::named(1, "hold");
+        let mut q = Queue::default();
+        for i in 0..n {
+            q.push(SimTime(u64::from(rng.below(1_000_000))), Ev::Step(i));
+        }
+        c.bench_function(&format!("queue hold {n}"), |b| {
+            b.iter(|| {
+                let (t, ev) = q.pop().expect("never empty");
+                q.push(t + Dur::us(u64::from(rng.below(1_000_000))), black_box(ev));
+            });
+        });
+>>>>>>> 323073b (A process that stood still reads socket by socket, as it would: a frozen master acknowledges all that waited; stories of writes as tests; a row for writes in the engine bench)
     }
     let memory = resident().saturating_sub(before) as f64;
     let (secs, done) = (spent.as_secs_f64(), done as f64);
@@ -277,6 +341,10 @@ fn checkpoints(c: &mut Criterion) {
 }
 
 fn main() {
+    // `cargo bench --bench engine -- writes`: that row alone, for profilers.
+    if std::env::args().any(|a| a == "writes") {
+        return writes();
+    }
     // Under `cargo test --benches` only that it runs matters.
     if std::env::args().any(|a| a == "--test") {
         let mut w = formed(6, 15000);
@@ -293,7 +361,11 @@ fn main() {
     if sizes.is_some() {
         return;
     }
+<<<<<<< HEAD
     queues();
+=======
+    writes();
+>>>>>>> 323073b (A process that stood still reads socket by socket, as it would: a frozen master acknowledges all that waited; stories of writes as tests; a row for writes in the engine bench)
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))

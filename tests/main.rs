@@ -9,3 +9,4 @@ mod slot_cli;
 mod support;
 mod tidy;
 mod tui;
+mod writes;

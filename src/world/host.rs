@@ -146,6 +146,12 @@ impl Host {
             _ => None,
         }
     }
+    pub fn client(&self) -> Option<&Client> {
+        match &self.program {
+            Some(Program::Client(c)) => Some(c),
+            _ => None,
+        }
+    }
     pub fn server_mut(&mut self) -> Option<&mut Server> {
         match &mut self.program {
             Some(Program::Server(s)) => Some(s),

@@ -418,6 +418,7 @@ impl World {
             read(&mut self.net, &input, host, now);
             program.handle(&mut cx, input);
         }
+        by_socket(&mut h.inbox);
         let mut ended = Vec::new();
         while let Some((mut input, cause)) = next_input(&mut h.inbox, program.waits_for()) {
             cx.cause = cause;
@@ -1112,6 +1113,39 @@ fn conn_of(input: &Input) -> Option<ConnId> {
     }
 }
 
+/// What a client's socket gives in one read. redis: server.h PROTO_IOBUF_LEN @7.0.15
+const READ_BYTES: u32 = 16 * 1024;
+
+/// Puts what waited in the order in which a process reads it: socket by socket, in the order in which they became
+/// readable; of a client's socket 16 KiB, and the rest when all others had their turn. A process that stood still
+/// may so read many requests of one client before it hears what others said meanwhile.
+///
+/// redis: ae.c aeProcessEvents, networking.c readQueryFromClient, cluster.c clusterReadHandler @7.0.15
+/// deviates: the end of the turn comes once, after all that waited; Redis has one after each round of reads.
+fn by_socket(inbox: &mut VecDeque<(Input, FactId)>) {
+    if inbox.len() < 3 {
+        return;
+    }
+    // Per connection: its place in the order, and the bytes of requests so far.
+    let mut sockets: BTreeMap<ConnId, (usize, u32)> = BTreeMap::new();
+    let mut order: Vec<((u32, usize), (Input, FactId))> = Vec::with_capacity(inbox.len());
+    for (i, entry) in inbox.drain(..).enumerate() {
+        let key = match conn_of(&entry.0) {
+            None => (0, i),
+            Some(conn) => {
+                let (place, bytes) = sockets.entry(conn).or_insert((i, 0));
+                if let Input::Message { message: message @ Message::Request(_), .. } = &entry.0 {
+                    *bytes = bytes.saturating_add(message.wire_len());
+                }
+                (bytes.saturating_sub(1) / READ_BYTES, *place)
+            }
+        };
+        order.push((key, entry));
+    }
+    order.sort_by_key(|(key, _)| *key);
+    inbox.extend(order.into_iter().map(|(_, entry)| entry));
+}
+
 /// The first input, or the first on the one connection that the process waits for.
 fn next_input(inbox: &mut VecDeque<(Input, FactId)>, waits_for: Option<ConnId>) -> Option<(Input, FactId)> {
     match waits_for {
@@ -1171,5 +1205,33 @@ impl Program {
             Program::Server(s) => s.waits_for(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_is_read_socket_by_socket_and_16_kib_at_a_time() {
+        let request = |conn: u32, n: usize| {
+            let message = Message::Request(request(&["SET", &n.to_string(), &"x".repeat(6000)]));
+            (Input::Message { conn: ConnId(conn), tag: 0, message }, FactId::NONE)
+        };
+        let closed = |conn: u32| (Input::Closed { conn: ConnId(conn), tag: 0 }, FactId::NONE);
+        let mut inbox: VecDeque<_> =
+            [request(1, 0), closed(2), request(1, 1), request(1, 2), closed(3), closed(1)].into();
+        by_socket(&mut inbox);
+        let seen: Vec<String> = inbox
+            .iter()
+            .map(|(input, _)| match input {
+                Input::Message { message: Message::Request(words), .. } => {
+                    String::from_utf8_lossy(&words[1]).into_owned()
+                }
+                Input::Closed { conn, .. } => format!("close {}", conn.0),
+                _ => String::new(),
+            })
+            .collect();
+        assert_eq!(seen, ["0", "1", "close 2", "close 3", "2", "close 1"]);
     }
 }
