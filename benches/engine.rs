@@ -120,7 +120,6 @@ fn table(only: Option<&[u64]>) {
     }
 }
 
-<<<<<<< HEAD
 /// So that no memory that another size freed hides what this one takes.
 fn row_in_a_process_of_its_own(nodes: u32) {
     let me = std::env::current_exe().expect("the bench is a file");
@@ -144,7 +143,25 @@ fn row(nodes: u32, floor: Option<f64>) {
         spent += cpu_time(began) - t;
         done += step.0 / 1_000_000;
         step = step * 2;
-=======
+    }
+    let memory = resident().saturating_sub(before) as f64;
+    let (secs, done) = (spent.as_secs_f64(), done as f64);
+    let events = (w.dispatched() - e0) as f64;
+    let messages = (w.net.bus_messages.iter().sum::<u64>() - m0) as f64;
+    let pairs = f64::from(nodes) * f64::from(nodes - 1);
+    let per_pair = memory / pairs;
+    let of_floor = floor.map_or("-".into(), |f| format!("{:.2} x", done / secs / f));
+    println!(
+        "{nodes:>6} {:>12.0} {:>9} {of_floor:>9} {:>10.2} {:>12.0} {:>12.2} {per_pair:>11.0} {:>8.0}",
+        done / secs,
+        floor.map_or("-".into(), |f| f.to_string()),
+        events / secs / 1e6,
+        events / done,
+        messages / done / f64::from(nodes),
+        memory / f64::from(1 << 20),
+    );
+}
+
 /// Ten clients at 1,000 writes per second each on 3+3 nodes: what a write costs, its replication included.
 fn writes() {
     let mut plan = Arc::unwrap_or_clone(plan(6, 15000));
@@ -187,40 +204,6 @@ fn writes() {
         events / done,
         grown / done,
         resident() as f64 / f64::from(1 << 20),
-    );
-}
-
-/// The hold model: pop the earliest of `n`, push one later.
-fn hold(c: &mut Criterion) {
-    for n in [100u32, 10_000, 1_000_000] {
-        let mut rng = Rng::named(1, "hold");
-        let mut q = Queue::default();
-        for i in 0..n {
-            q.push(SimTime(u64::from(rng.below(1_000_000))), Ev::Step(i));
-        }
-        c.bench_function(&format!("queue hold {n}"), |b| {
-            b.iter(|| {
-                let (t, ev) = q.pop().expect("never empty");
-                q.push(t + Dur::us(u64::from(rng.below(1_000_000))), black_box(ev));
-            });
-        });
->>>>>>> 323073b (A process that stood still reads socket by socket, as it would: a frozen master acknowledges all that waited; stories of writes as tests; a row for writes in the engine bench)
-    }
-    let memory = resident().saturating_sub(before) as f64;
-    let (secs, done) = (spent.as_secs_f64(), done as f64);
-    let events = (w.dispatched() - e0) as f64;
-    let messages = (w.net.bus_messages.iter().sum::<u64>() - m0) as f64;
-    let pairs = f64::from(nodes) * f64::from(nodes - 1);
-    let per_pair = memory / pairs;
-    let of_floor = floor.map_or("-".into(), |f| format!("{:.2} x", done / secs / f));
-    println!(
-        "{nodes:>6} {:>12.0} {:>9} {of_floor:>9} {:>10.2} {:>12.0} {:>12.2} {per_pair:>11.0} {:>8.0}",
-        done / secs,
-        floor.map_or("-".into(), |f| f.to_string()),
-        events / secs / 1e6,
-        events / done,
-        messages / done / f64::from(nodes),
-        memory / f64::from(1 << 20),
     );
 }
 
@@ -361,11 +344,8 @@ fn main() {
     if sizes.is_some() {
         return;
     }
-<<<<<<< HEAD
     queues();
-=======
     writes();
->>>>>>> 323073b (A process that stood still reads socket by socket, as it would: a frozen master acknowledges all that waited; stories of writes as tests; a row for writes in the engine bench)
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
