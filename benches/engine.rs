@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion};
 use slotscope::base::{Dur, Rng, SimTime};
-use slotscope::params::Config;
+use slotscope::params::{Config, MonitorConf, ReplicaOf, SentinelConf};
 use slotscope::redis::client::workload::{Keys, Load, Spread};
 use slotscope::redis::client::{AppSpec, ClientSpec, ReadFrom, Rules};
 use slotscope::trace::Level;
@@ -323,6 +323,62 @@ fn checkpoints(c: &mut Criterion) {
     });
 }
 
+/// Idle masters with their replicas, watched by sentinels: simulated seconds per second of one core.
+fn sentinels() {
+    println!("{:>8} {:>9} {:>10} {:>14} {:>12}", "masters", "replicas", "sentinels", "sim s per s", "floor");
+    for (masters, replicas, watching, floor) in [(1u32, 2u32, 3u32, 50_000.0), (100, 0, 5, 300.0)] {
+        let mut w = World::new(watched(masters, replicas, watching), 1, Level::Headline);
+        assert!(w.run_until_formed(), "the sentinels find everything");
+        w.run_for(Dur::secs(5));
+        let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
+        let began = Instant::now();
+        while spent < Duration::from_millis(1500) {
+            let t = cpu_time(began);
+            w.run_for(step);
+            spent += cpu_time(began) - t;
+            done += step.0 / 1_000_000;
+            step = step * 2;
+        }
+        let speed = done as f64 / spent.as_secs_f64();
+        println!("{masters:>8} {replicas:>9} {watching:>10} {speed:>14.0} {:>11.1}x", speed / floor);
+    }
+}
+
+/// `masters` times one master with its replicas, and sentinels that watch all of them.
+fn watched(masters: u32, replicas: u32, sentinels: u32) -> Arc<Plan> {
+    let mut plan = (*plan(2, 15000)).clone();
+    let first = plan.nodes[0].clone();
+    let ip = |net: u8, i: u32| Ipv4Addr::new(10, net, (i / 250) as u8, (i % 250 + 1) as u8);
+    let node = |name: String, ip, conf: Config, sentinel: Option<SentinelConf>| NodeSpec {
+        name,
+        ip,
+        conf: Arc::new(conf),
+        sentinel: sentinel.map(Arc::new),
+        ..first.clone()
+    };
+    plan.nodes.clear();
+    let mut watched = SentinelConf::default();
+    for m in 0..masters {
+        let of = ip(1, m * (replicas + 1));
+        for r in 0..=replicas {
+            let mut conf = Config::default();
+            conf.port = 6379;
+            conf.save.clear();
+            conf.replicaof = (r > 0).then(|| ReplicaOf { host: of.to_string(), port: 6379 });
+            plan.nodes.push(node(format!("m{m}r{r}"), ip(1, m * (replicas + 1) + r), conf, None));
+        }
+        let quorum = i64::from(sentinels / 2 + 1);
+        watched.masters.push(MonitorConf::new(format!("master{m}"), of.to_string(), 6379, quorum));
+    }
+    for s in 0..sentinels {
+        let mut conf = Config::default();
+        conf.port = 26379;
+        plan.nodes.push(node(format!("s{s}"), ip(2, s), conf, Some(watched.clone())));
+    }
+    plan.formation = Formation::Sentinel;
+    Arc::new(plan)
+}
+
 fn main() {
     // `cargo bench --bench engine -- writes`: that row alone, for profilers.
     if std::env::args().any(|a| a == "writes") {
@@ -341,6 +397,9 @@ fn main() {
     }
     let sizes = numbers("--nodes");
     table(sizes.as_deref());
+    if sizes.as_deref().is_none_or(|s| s.contains(&0)) {
+        sentinels();
+    }
     if sizes.is_some() {
         return;
     }
