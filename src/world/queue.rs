@@ -206,7 +206,7 @@ mod tests {
         for round in 0..200_000u32 {
             let grow = if round < 100_000 { 55 } else { 45 };
             if rng.below(100) < grow || model.is_empty() {
-                let ahead = rng.u64() >> (64 - rng.below(48));
+                let ahead = rng.u64() >> (63 - rng.below(48));
                 let at = now + if rng.below(20) == 0 { 0 } else { ahead };
                 q.push(SimTime(at), Ev::Step(pushed));
                 model.insert((at, pushed), ());
