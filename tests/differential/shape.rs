@@ -3,31 +3,51 @@
 
 use slotscope::resp::Value;
 use slotscope::text::{
-    InfoSection, NodeFlags, NodesText, OpenSlot, parse_cluster_info, parse_info, parse_links, parse_nodes,
+    InfoSection, NodeFlags, NodeLine, NodesText, OpenSlot, parse_cluster_info, parse_info, parse_links, parse_nodes,
     parse_shards, parse_slots, subfields,
 };
 
-/// What one side calls the nodes: role, id, port.
+/// What one side calls the nodes, and how epochs are shown.
 #[derive(Clone, Debug, Default)]
-pub struct Names(pub Vec<(String, String, u16)>);
+pub struct Names {
+    /// Role, id, port.
+    pub nodes: Vec<(String, String, u16)>,
+    pub epochs: Epochs,
+}
+
+/// How far epochs can be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Epochs {
+    /// Before the first of them depends on chance: number by number.
+    #[default]
+    Exact,
+    /// By what must hold of them: which are zero, that no two masters share one, that a replica shows its
+    /// master's, that nobody is ahead of currentEpoch.
+    ByStructure,
+}
 
 impl Names {
     /// A text with roles for ids and ports.
     pub fn plain(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_string(), |text, (role, id, port)| {
+        self.nodes.iter().fold(text.to_string(), |text, (role, id, port)| {
             text.replace(id, &format!("<{role}>"))
                 .replace(&(port + 10_000).to_string(), &format!("<{role} bus>"))
                 .replace(&port.to_string(), &format!("<{role} port>"))
         })
     }
 
+    /// The id of the node in a role.
+    pub fn id(&self, role: &str) -> &str {
+        &self.nodes.iter().find(|(r, ..)| r == role).expect("a role").1
+    }
+
     fn role(&self, id: &str) -> String {
-        let found = self.0.iter().find(|(_, other, _)| other == id);
+        let found = self.nodes.iter().find(|(_, other, _)| other == id);
         found.map_or_else(|| format!("unknown {id}"), |(role, ..)| role.clone())
     }
 
     fn port(&self, port: u16) -> String {
-        let found = self.0.iter().find(|(.., other)| *other == port);
+        let found = self.nodes.iter().find(|(.., other)| *other == port);
         found.map_or_else(|| port.to_string(), |(role, ..)| format!("<{role} port>"))
     }
 
@@ -55,6 +75,34 @@ fn show(value: &Value) -> String {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value:?}"))
+}
+
+/// The configEpoch of a row among all rows, for a reader.
+fn epoch(names: &Names, nodes: &[NodeLine], row: &NodeLine) -> String {
+    if names.epochs == Epochs::Exact {
+        return row.epoch.to_string();
+    }
+    let owner = row.master.and_then(|m| nodes.iter().find(|n| n.name == m));
+    let what = match owner {
+        _ if row.epoch == 0 => "none",
+        Some(master) if master.epoch == row.epoch => "its master's",
+        Some(_) => "not its master's",
+        None => {
+            let others = nodes.iter().filter(|n| n.name != row.name && n.master.is_none());
+            if others.map(|n| n.epoch).any(|e| e == row.epoch) { "shared" } else { "its own" }
+        }
+    };
+    what.to_string()
+}
+
+/// CLUSTER BUMPEPOCH: whether there was a need.
+pub fn bump(names: &Names, value: &Value) -> String {
+    match (text(value).split_once(' '), names.epochs) {
+        (Some((what, epoch)), Epochs::ByStructure) => {
+            format!("{what} {}", if epoch.parse::<u64>().is_ok_and(|e| e > 0) { "N" } else { epoch })
+        }
+        _ => text(value).to_string(),
+    }
 }
 
 /// CLUSTER NODES, or a list of its lines.
@@ -85,7 +133,7 @@ pub fn nodes(names: &Names, value: &Value) -> String {
                 n.hostname,
                 n.flags,
                 n.master.map_or("-".into(), |m| names.role(m.as_str())),
-                n.epoch,
+                epoch(names, &nodes, n),
                 // A link to a dead node comes and goes.
                 if n.flags.has(NodeFlags::FAIL) {
                     "sometimes"
@@ -103,12 +151,18 @@ pub fn nodes(names: &Names, value: &Value) -> String {
 }
 
 /// CLUSTER INFO, without what was said on the bus.
-pub fn cluster_info(_: &Names, value: &Value) -> String {
+pub fn cluster_info(names: &Names, value: &Value) -> String {
     let mut info = parse_cluster_info(text(value)).unwrap_or_else(|e| panic!("{e}"));
     info.sent.clear();
     info.received.clear();
     info.messages_sent = 0;
     info.messages_received = 0;
+    if names.epochs == Epochs::ByStructure {
+        // The numbers differ; which are zero, and that nobody is ahead of the cluster, does not.
+        assert!(info.my_epoch <= info.current_epoch, "{info:?}");
+        info.my_epoch = info.my_epoch.min(1);
+        info.current_epoch = info.current_epoch.min(1);
+    }
     format!("{info:?}")
 }
 
