@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::recording::Params;
-use crate::base::{Dur, Rng, SimTime};
+use crate::base::{Dur, Quantiles, Rng, SimTime};
 use crate::redis::bus::packet::kind;
 use crate::redis::bus::view::flag;
 use crate::redis::client::{Answer, Client, ClientSpec, Outcome};
@@ -54,6 +54,25 @@ pub struct Setup {
 
 /// What the recorder's script does between reading the clock and the exec of a server, ms.
 const SCRIPT_EXEC_MS: f64 = 0.3;
+
+// What the script's own steps take, microseconds: measured in the script with a clock around each of them
+// (9 trials of S4, 4 of S11 with 6 and with 24 nodes), not taken from what it recorded.
+/// A command and its reply: CLUSTER INFO, INFO replication, SADD.
+const REQUEST: Quantiles = Quantiles::new(70, 125, 280, 1200, 4000);
+/// From the script to the server, or back.
+const HALF_REQUEST: Quantiles = Quantiles::new(35, 62, 140, 600, 2000);
+/// CLUSTER NODES, and reading its lines.
+const VIEW: Quantiles = Quantiles::new(120, 190, 400, 1500, 5000);
+/// Reading what is new in all logs; the first time of a trial there is more of it.
+const LOGS: Quantiles = Quantiles::new(100, 150, 240, 600, 1500);
+const FIRST_LOGS: Quantiles = Quantiles::new(600, 870, 1300, 1800, 2500);
+/// How late a sleep ends when nothing else goes on in the script.
+const LATE: Quantiles = Quantiles::new(150, 210, 400, 1400, 6000);
+/// And when its writers and probers run in the same loop: what is left of a sleep after each of their
+/// wake-ups is rounded up to a whole millisecond.
+const LATE_BESIDE_CLIENTS: Quantiles = Quantiles::new(200, 790, 1200, 2900, 7000);
+/// Killing a process and waiting until the kernel has buried it.
+const KILL: Quantiles = Quantiles::new(800, 1100, 1500, 2500, 4000);
 
 /// Scenarios that can be repeated.
 pub const SCENARIOS: &[&str] = &["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11"];
@@ -260,6 +279,10 @@ struct Recorder<'a> {
     /// Events before this index belong to what came before the trial.
     first_event: usize,
     view_ok: BTreeMap<HostId, f64>,
+    /// The logs were emptied and not read since.
+    fresh_logs: bool,
+    /// How far the logs were read: events before this index.
+    read_until: usize,
 }
 
 impl<'a> Recorder<'a> {
@@ -292,6 +315,8 @@ impl<'a> Recorder<'a> {
             t0: 0.0,
             first_event: 0,
             view_ok: BTreeMap::new(),
+            fresh_logs: false,
+            read_until: 0,
         }
     }
 
@@ -337,18 +362,23 @@ impl<'a> Recorder<'a> {
     }
     /// Lets `ms` pass, and the fraction of a millisecond by which a sleeping script wakes late.
     fn sleep(&mut self, ms: f64) {
-        let late = 100 + u64::from(self.rng.below(900));
-        self.w.run_for(Dur::us((ms * 1000.0) as u64 + late));
+        let busy = self.writer.is_some() || !self.probers.is_empty();
+        let late = (if busy { LATE_BESIDE_CLIENTS } else { LATE }).draw(&mut self.rng);
+        self.w.run_for(Dur::us((ms * 1000.0) as u64) + late);
     }
-    /// What reading and parsing the new lines of all logs takes a script.
+    fn takes(&mut self, time: Quantiles) {
+        let time = time.draw(&mut self.rng);
+        self.w.run_for(time);
+    }
+    /// Reads and parses the new lines of all logs. What is written while it does, it finds the next time.
     fn read_logs(&mut self) {
-        let us = 1500 + u64::from(self.rng.below(2000));
-        self.w.run_for(Dur::us(us));
+        self.read_until = self.w.trace.events.len();
+        let time = if std::mem::take(&mut self.fresh_logs) { FIRST_LOGS } else { LOGS };
+        self.takes(time);
     }
-    /// What a request to a node takes a script.
+    /// A request to a node and its reply.
     fn request_time(&mut self) {
-        let us = 250 + u64::from(self.rng.below(250));
-        self.w.run_for(Dur::us(us));
+        self.takes(REQUEST);
     }
     fn rel(&self, t: Option<f64>, base: f64) -> Option<f64> {
         t.map(|t| round1(t - base))
@@ -384,6 +414,14 @@ impl<'a> Recorder<'a> {
     }
     fn promoted(&self) -> Option<HostId> {
         self.log()
+            .find(|(t, _, f)| *t >= self.t0 - 1.0 && matches!(f, Fact::ElectionWon { .. } | Fact::TakingOver))
+            .map(|(_, h, _)| h)
+    }
+    /// The same, as far as the logs were read.
+    fn promoted_as_read(&self) -> Option<HostId> {
+        let read = self.read_until.saturating_sub(self.first_event);
+        self.log()
+            .take(read)
             .find(|(t, _, f)| *t >= self.t0 - 1.0 && matches!(f, Fact::ElectionWon { .. } | Fact::TakingOver))
             .map(|(_, h, _)| h)
     }
@@ -463,6 +501,7 @@ impl<'a> Recorder<'a> {
         }
         self.choose();
         self.first_event = self.w.trace.events.len();
+        self.fresh_logs = true;
         true
     }
 
@@ -544,14 +583,16 @@ impl<'a> Recorder<'a> {
         let mut next_view = 0.0;
         while self.now() < end {
             self.read_logs();
-            if let Some(new) = self.promoted().filter(|_| !views.is_empty() && self.now() >= next_view) {
+            if let Some(new) =
+                self.promoted_as_read().filter(|_| !views.is_empty() && self.now() >= next_view)
+            {
                 next_view = self.now() + 50.0;
                 let id = self.about(new);
                 for &h in views {
                     if self.view_ok.contains_key(&h) || self.w.bus(h).is_none() {
                         continue;
                     }
-                    self.request_time();
+                    self.takes(VIEW);
                     let sees =
                         self.w.bus(h).is_some_and(|b| b.find(id).is_some_and(|r| b.row(r).numslots > 0));
                     if sees {
@@ -717,7 +758,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn kill_node(&mut self, node: HostId) {
-        self.w.run_for(Dur::us(300));
+        self.w.run_for(Dur::us(100));
         let name = self.name(node);
         self.act(Action::Kill { node: name });
     }
@@ -748,7 +789,7 @@ impl<'a> Recorder<'a> {
             self.sleep(300.0);
         }
         for _ in &self.nodes.clone() {
-            self.request_time();
+            self.takes(VIEW);
         }
         let live = self.live_without(&[self.victim]);
         self.t0 = self.now();
@@ -831,6 +872,7 @@ impl<'a> Recorder<'a> {
         if variant != "manual" {
             killed = Some(self.now());
             self.kill_node(self.victim);
+            self.takes(KILL);
             self.sleep(self.o.lead as f64);
         }
         let mut words = vec!["CLUSTER".to_string(), "FAILOVER".to_string()];
@@ -840,10 +882,13 @@ impl<'a> Recorder<'a> {
             _ => {}
         }
         self.t0 = self.now();
-        self.w.run_for(Dur::us(200 + u64::from(self.rng.below(200))));
+        self.takes(HALF_REQUEST);
         let node = self.name(rep);
         self.act(Action::Command { node, words });
-        self.w.run_for(Dur::us(100 + u64::from(self.rng.below(300))));
+        // A takeover saves nodes.conf before it answers.
+        let busy = self.w.hosts[rep].busy_until.since(self.w.now());
+        self.w.run_for(busy);
+        self.takes(HALF_REQUEST);
         let reply = self.now();
         self.put_rel("reply_ms", Some(reply), self.t0);
         let watchers = if killed.is_some() { live.clone() } else { self.nodes.clone() };
@@ -1125,12 +1170,19 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Three questions to every node.
+    fn look_at_all(&mut self) {
+        for _ in 0..self.nodes.len() {
+            self.takes(REQUEST);
+            self.takes(VIEW);
+            self.takes(REQUEST);
+        }
+    }
+
     fn wait_stable(&mut self, timeout: f64) -> bool {
         let end = self.now() + timeout;
         while self.now() < end {
-            for _ in 0..self.nodes.len() {
-                self.request_time();
-            }
+            self.look_at_all();
             if probe::is_stable(&self.w) {
                 return true;
             }
@@ -1269,8 +1321,9 @@ impl<'a> Recorder<'a> {
             let node = self.name(n);
             self.act(Action::Command { node, words: vec!["SHUTDOWN".into(), "SAVE".into()] });
             while self.w.server(n).is_some() && self.now() < a + 15000.0 {
-                self.w.run_for(Dur::ms(1));
+                self.w.run_for(Dur::us(100));
             }
+            self.takes(KILL);
             let b = self.now();
             self.sleep(self.o.lead as f64);
             let s = self.restart(n);
@@ -1287,9 +1340,7 @@ impl<'a> Recorder<'a> {
                     ok_at = Some(self.now());
                 }
                 if ok_at.is_some() {
-                    for _ in 0..self.nodes.len() {
-                        self.request_time();
-                    }
+                    self.look_at_all();
                     if probe::is_stable(&self.w) {
                         stable = Some(self.now());
                         break;
@@ -1369,7 +1420,7 @@ impl<'a> Recorder<'a> {
                 if state.contains_key(&h) && knows.contains_key(&h) && slots.contains_key(&h) {
                     continue;
                 }
-                self.request_time();
+                self.takes(VIEW);
                 let now = self.now();
                 let Some(bus) = self.w.bus(h) else { continue };
                 let real = bus.in_order().filter(|r| !r.is(flag::HANDSHAKE)).count();

@@ -3,8 +3,8 @@
 
 use slotscope::resp::Value;
 use slotscope::text::{
-    InfoSection, NodeFlags, NodeLine, NodesText, OpenSlot, parse_cluster_info, parse_info, parse_links, parse_nodes,
-    parse_shards, parse_slots, subfields,
+    InfoSection, NodeFlags, NodeLine, NodesText, OpenSlot, parse_cluster_info, parse_info, parse_links,
+    parse_nodes, parse_shards, parse_slots, subfields,
 };
 
 /// What one side calls the nodes, and how epochs are shown.
