@@ -1,8 +1,11 @@
 //! The integration tests, in one binary: one module per subject.
 
+mod bad_input;
 mod commands;
+mod determinism;
 mod differential;
 mod engine;
+mod regressions;
 mod render;
 mod sentinel;
 mod slot_cli;

@@ -441,7 +441,7 @@ impl Run {
         }
         let line = words.join("\u{1f}");
         [REAL, SIM].map(|side| {
-            let filled = self.both.names[side].0.iter().fold(line.clone(), |line, (role, id, port)| {
+            let filled = self.both.names[side].nodes.iter().fold(line.clone(), |line, (role, id, port)| {
                 line.replace(&format!("{{{role}:port}}"), &port.to_string())
                     .replace(&format!("{{{role}:id}}"), id)
             });

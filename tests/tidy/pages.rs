@@ -173,3 +173,16 @@ fn the_network_page_has_the_presets() {
     }
     part("book/src/internals/network-and-hosts.md", "presets", &rows);
 }
+
+/// The picture of the README is what the program shows now.
+#[test]
+fn the_picture_of_the_readme_is_up_to_date() {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_slotscope"))
+        .current_dir(super::root())
+        .args(["play", "scenarios/cluster/chapter-cluster.toml"])
+        .args(["--picture", "-", "--at", "28s", "--size", "120x36"])
+        .output()
+        .expect("slotscope runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    page("book/src/images/failover.svg", &String::from_utf8(out.stdout).expect("a text"));
+}
