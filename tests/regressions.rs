@@ -35,11 +35,6 @@ fn holds(name: &str, mechanisms: &[&str]) {
 }
 
 #[test]
-fn two_replicas_split_the_votes_and_retry_eight_seconds_later() {
-    holds("split-vote", &["split vote", "retry after a failed election"]);
-}
-
-#[test]
 fn every_node_says_ok_then_fail_then_ok() {
     holds("ok-fail-ok", &["ok, fail, ok"]);
 }

@@ -58,7 +58,6 @@ const FILES: &[(&str, &str)] = files![
     "sentinel/phantom-sentinels.toml",
     "sentinel/never-synced-replica.toml",
     "sentinel/needless-second-failover.toml",
-    "regressions/split-vote.toml",
     "regressions/ok-fail-ok.toml",
     "regressions/fail-by-replica.toml",
     "cluster/conf/7000.conf",
