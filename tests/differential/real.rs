@@ -65,9 +65,6 @@ static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
 
 /// Ports that are free together with their bus ports, below those that the kernel hands out.
 pub fn free_ports(count: usize) -> Vec<u16> {
-    // Tests run side by side: a port that was given out once may not be in use yet.
-    static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
-    let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let begin = 20_000 + (std::process::id() % 200) as u16 * 10;
     // Tests run side by side: nobody gets a port twice.
     let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
