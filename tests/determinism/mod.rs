@@ -12,8 +12,8 @@ use slotscope::trace::{Event, Level};
 use slotscope::world::World;
 use slotscope::world::timeline::Timeline;
 
-/// Much of what scenarios do happens in their first minute.
-const SPAN: Dur = Dur::secs(40);
+/// Most scenarios have had their first fault by then; whole runs are compared by `.ci/run`.
+const SPAN: Dur = Dur::secs(14);
 
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -29,7 +29,8 @@ fn files() -> Vec<PathBuf> {
         .filter(|p| p.extension().is_some_and(|e| e == "toml"))
         .collect();
     assert!(files.len() > 30, "{}", files.len());
-    files
+    // The deployments of recordings have no deeds of their own: one stands for all.
+    files.into_iter().filter(|f| !f.to_string_lossy().contains("oracle") || f.ends_with("S2.toml")).collect()
 }
 
 fn load(file: &Path) -> Scenario {
@@ -72,10 +73,10 @@ fn a_run_is_the_same_every_time_and_so_is_its_copy() {
 /// Whatever the distance of checkpoints, a moment looks as it did when the run came to it.
 #[test]
 fn going_back_shows_what_was() {
-    for file in files().iter().filter(|f| !f.to_string_lossy().contains("oracle")) {
-        let (s, name) = (load(file), file.display().to_string());
-        let moments = [7_300, 1, 15_000, 7_301, 11_111].map(|ms| SimTime::ZERO + Dur::ms(ms));
-        for spacing in [700, 50_000] {
+    for file in files() {
+        let (s, name) = (load(&file), file.display().to_string());
+        let moments = [7_300, 1, 9_111].map(|ms| SimTime::ZERO + Dur::ms(ms));
+        for spacing in [1_500, 50_000] {
             let mut t = Timeline::spaced(s.plan.clone(), s.seed, Level::Headline, spacing);
             for to in moments {
                 t.seek(to);
