@@ -7,8 +7,9 @@ use std::sync::Arc;
 use slotscope::lab::sentinel::{Recorder, Setup};
 use slotscope::scenario;
 
-/// Trials that are tried for one recorded trial: what the sentinels log depends on who sees what first.
-const TRIES: u64 = 60;
+/// Trials that are tried for one recorded trial: what the sentinels log depends on who sees what first, and
+/// some orders are rare.
+const TRIES: u64 = 600;
 
 /// `scenario/variant` to the lines of the sentinels of one recorded trial, as `[node, text]`.
 fn recorded() -> BTreeMap<String, Vec<(String, String)>> {
