@@ -1,7 +1,7 @@
 //! `slotscope lab` on an ordinary scenario: trials, sweeps, shards, and reports of what they gave.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -92,6 +92,8 @@ pub struct MergeArgs {
 /// Trials of a point before its precision is looked at for the first time; doubled after each look, so
 /// that where it stops does not depend on threads.
 const FIRST_LOOK: u64 = 50;
+/// For every interval of a report.
+const RESAMPLES: Bootstrap = Bootstrap { seed: 0, resamples: 2000 };
 
 pub(super) fn run(args: &LabArgs, source: Source) -> ExitCode {
     match prepared(args, source).and_then(|(e, place)| carry_out(args, &e, place)) {
@@ -112,7 +114,7 @@ pub(super) fn merge(args: &MergeArgs) -> ExitCode {
                 "{left} trials are missing: run the other shards, or --resume those that stopped"
             ));
         }
-        report(&e, rows, args.format, &args.metric, args.html.as_ref())
+        report(&e, rows, args.format, &args.metric, args.html.as_deref(), None)
     });
     made.unwrap_or_else(refuse)
 }
@@ -174,10 +176,7 @@ fn carry_out(args: &LabArgs, e: &Experiment, place: Place) -> Result<ExitCode, S
     if rows.is_empty() {
         return Ok(ExitCode::from(130));
     }
-    if let Some(dir) = &a.out {
-        write_reports(&e.grid, rows.clone(), &a.metric, dir)?;
-    }
-    let code = report(&e.grid, rows, args.format, &a.metric, a.html.as_ref())?;
+    let code = report(&e.grid, rows, args.format, &a.metric, a.html.as_deref(), a.out.as_deref())?;
     Ok(if stopped { ExitCode::from(130) } else { code })
 }
 
@@ -226,7 +225,7 @@ fn trials(
                 let label = &e.grid.points[p].label;
                 let mine = rows.iter().filter(|r| r.variant == *label && r.trial < look);
                 let values: Vec<f64> = mine.filter_map(|r| *r.metrics.get(metric)?).collect();
-                *open = *open && !is_precise(&values, share, Bootstrap { seed: 0, resamples: 2000 });
+                *open = *open && !is_precise(&values, share, RESAMPLES);
             }
             if !open.contains(&true) {
                 break;
@@ -241,15 +240,16 @@ fn trials(
     }
 }
 
-/// Prints the report; exit code 1 if a trial's expectations did not hold.
+/// Prints the report and writes it as a page and into a folder, if asked; exit code 1 if a trial's expectations did not hold.
 fn report(
     e: &Grid,
     rows: Vec<TrialRow>,
     format: Format,
     metrics: &[String],
-    page: Option<&PathBuf>,
+    page: Option<&Path>,
+    dir: Option<&Path>,
 ) -> Result<ExitCode, String> {
-    let bootstrap = Bootstrap { seed: 0, resamples: 2000 };
+    let bootstrap = RESAMPLES;
     let r = Results::new(e, rows, bootstrap);
     if let Some(unknown) = metrics.iter().find(|m| !r.known().contains(&m.as_str())) {
         let near = crate::params::nearest(unknown, r.known());
@@ -259,6 +259,9 @@ fn report(
     if let Some(path) = page {
         store::write_whole(path, &html::page(&r, metrics, bootstrap))
             .map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    if let Some(dir) = dir {
+        write_reports(&r, metrics, dir)?;
     }
     match print(&r, format, metrics, bootstrap) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(e.to_string()),
@@ -279,14 +282,8 @@ fn print(r: &Results<'_>, format: Format, metrics: &[String], bootstrap: Bootstr
 }
 
 /// The same report in every form, as files of the folder.
-fn write_reports(
-    e: &Grid,
-    rows: Vec<TrialRow>,
-    metrics: &[String],
-    dir: &std::path::Path,
-) -> Result<(), String> {
-    let bootstrap = Bootstrap { seed: 0, resamples: 2000 };
-    let r = Results::new(e, rows, bootstrap);
+fn write_reports(r: &Results<'_>, metrics: &[String], dir: &Path) -> Result<(), String> {
+    let bootstrap = RESAMPLES;
     let write = |name: &str, bytes: Vec<u8>| {
         let path = dir.join(name);
         let text = String::from_utf8_lossy(&bytes);
@@ -297,6 +294,6 @@ fn write_reports(
     rows::write_csv(&mut csv, &r.rows).map_err(|e| e.to_string())?;
     write("report.json", json)?;
     write("trials.csv", csv)?;
-    write("report.txt", text(&r, metrics, bootstrap, crate::lab::report::spark::Glyphs::Unicode).into())?;
-    write("report.html", html::page(&r, metrics, bootstrap).into())
+    write("report.txt", text(r, metrics, bootstrap, crate::lab::report::spark::Glyphs::Unicode).into())?;
+    write("report.html", html::page(r, metrics, bootstrap).into())
 }

@@ -145,21 +145,27 @@ fn oracle_trials(
     name: &str,
     recording: Option<&Recording>,
 ) -> Result<Vec<TrialRow>, String> {
+    let separate =
+        crate::lab::sentinel::variants(name).is_some() || crate::lab::replication::variants(name).is_some();
+    if !separate && !SCENARIOS.contains(&name) {
+        return Err(format!("there is no way to repeat `{name}` yet; known are {}", SCENARIOS.join(", ")));
+    }
+    if let Some(r) = recording.filter(|r| r.scenario != name) {
+        return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
+    }
     if crate::lab::sentinel::variants(name).is_some() {
-        return sentinel_trials(args, scenario, name, recording);
+        let mut setup = crate::lab::sentinel::Setup::new(name, scenario.plan.clone());
+        recording.into_iter().for_each(|r| setup.adopt(r));
+        return separate_trials(args, |k, seed| setup.trial(k, seed));
     }
     if crate::lab::replication::variants(name).is_some() {
-        return replication_trials(args, scenario, name, recording);
-    }
-    if !SCENARIOS.contains(&name) {
-        return Err(format!("there is no way to repeat `{name}` yet; known are {}", SCENARIOS.join(", ")));
+        let mut setup = crate::lab::replication::Setup::new(name, scenario.plan.clone());
+        recording.into_iter().for_each(|r| setup.adopt(r));
+        return separate_trials(args, |k, seed| setup.trial(k, seed));
     }
     let mut setup = Setup::new(name, scenario.plan.clone());
     let (mut jobs, mut length) = (1, SERIES);
     if let Some(r) = recording {
-        if r.scenario != name {
-            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
-        }
         setup.adopt(&r.params);
         setup.adopt_machine(&r.samples());
         jobs = r.params.jobs.unwrap_or(1).max(1);
@@ -194,56 +200,16 @@ fn oracle_trials(
     Ok(trials.into_iter().map(row).collect())
 }
 
-/// Trials of the sentinel recorder's scenarios, each on a deployment of its own.
-fn sentinel_trials(
+/// Trials that each have a deployment of their own: number and seed in, `None` if it did not come up.
+fn separate_trials(
     args: &LabArgs,
-    scenario: &Scenario,
-    name: &str,
-    recording: Option<&Recording>,
+    trial: impl Fn(u64, u64) -> Option<Trial> + Sync,
 ) -> Result<Vec<TrialRow>, String> {
-    let mut setup = crate::lab::sentinel::Setup::new(name, scenario.plan.clone());
-    if let Some(r) = recording {
-        if r.scenario != name {
-            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
-        }
-        setup.adopt(r);
-    }
     let bar = progress(args.trials);
     let trials: Vec<Option<Trial>> = (0..args.trials)
         .into_par_iter()
         .map(|k| {
-            let done = setup.trial(k, args.seed.wrapping_add(k));
-            bar.inc(1);
-            done
-        })
-        .collect();
-    bar.finish_and_clear();
-    let rows: Vec<TrialRow> = trials.into_iter().flatten().map(row).collect();
-    match rows.is_empty() {
-        true => Err("no deployment came up under these parameters".to_string()),
-        false => Ok(rows),
-    }
-}
-
-/// Trials of the recorder's replication scenarios.
-fn replication_trials(
-    args: &LabArgs,
-    scenario: &Scenario,
-    name: &str,
-    recording: Option<&Recording>,
-) -> Result<Vec<TrialRow>, String> {
-    let mut setup = crate::lab::replication::Setup::new(name, scenario.plan.clone());
-    if let Some(r) = recording {
-        if r.scenario != name {
-            return Err(format!("the recording is of {}, the scenario repeats {name}", r.scenario));
-        }
-        setup.adopt(r);
-    }
-    let bar = progress(args.trials);
-    let trials: Vec<Option<Trial>> = (0..args.trials)
-        .into_par_iter()
-        .map(|k| {
-            let done = setup.trial(k, args.seed.wrapping_add(k));
+            let done = trial(k, args.seed.wrapping_add(k));
             bar.inc(1);
             done
         })

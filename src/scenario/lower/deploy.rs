@@ -10,7 +10,9 @@ use super::super::schema::{self, Form, Latency, Named, Setting, StartWord, Words
 use super::super::units;
 use super::{Lower, MAX_NODES};
 use crate::base::{Dur, Quantiles};
-use crate::params::{Config, DIRECTIVES, MAX_CONF_BYTES, Source, directive, nearest, parse_conf};
+use crate::params::{
+    ConfError, ConfFile, Config, DIRECTIVES, MAX_CONF_BYTES, Source, directive, nearest, parse_conf,
+};
 use crate::redis::Addr;
 use crate::world::net::NetModel;
 use crate::world::plan::{ClockSpec, Formation, NodeSpec, Place, Start};
@@ -86,6 +88,26 @@ impl Lower {
     }
 
     fn conf_file(&mut self, name: &Spanned<String>, noted: &mut Vec<String>) -> Option<Config> {
+        let (shown, read) = self.read_conf(name, |file, text| parse_conf(file, text))?;
+        for u in read.unmodelled.iter().filter(|u| !noted.contains(&u.name)).collect::<Vec<_>>() {
+            self.notes.push(format!("{shown}:{}: `{}`: {}", u.line, u.name, u.why));
+            noted.push(u.name.clone());
+        }
+        if read.config.cluster_enabled == self.standalone {
+            let (does, want) = if self.standalone { ("enables", "no") } else { ("does not enable", "yes") };
+            let help = Some(format!("the line should be: cluster-enabled {want}"));
+            self.wrong(name.span(), format!("{} {does} the cluster", name.get_ref()), help);
+        }
+        Some(read.config)
+    }
+
+    /// Reads a configuration file that the scenario names: its path for messages, and what `parse` makes of
+    /// it. Its mistakes join the scenario's.
+    pub(super) fn read_conf(
+        &mut self,
+        name: &Spanned<String>,
+        parse: impl Fn(&str, &str) -> Result<ConfFile, Vec<ConfError>>,
+    ) -> Option<(String, ConfFile)> {
         let path = self.dir.join(name.get_ref());
         let text = match super::super::read_text(&path, MAX_CONF_BYTES as u64) {
             Ok(text) => text,
@@ -96,20 +118,8 @@ impl Lower {
             }
         };
         let shown = path.display().to_string();
-        match parse_conf(&shown, &text) {
-            Ok(read) => {
-                for u in read.unmodelled.iter().filter(|u| !noted.contains(&u.name)).collect::<Vec<_>>() {
-                    self.notes.push(format!("{shown}:{}: `{}`: {}", u.line, u.name, u.why));
-                    noted.push(u.name.clone());
-                }
-                if read.config.cluster_enabled == self.standalone {
-                    let (does, want) =
-                        if self.standalone { ("enables", "no") } else { ("does not enable", "yes") };
-                    let help = Some(format!("the line should be: cluster-enabled {want}"));
-                    self.wrong(name.span(), format!("{} {does} the cluster", name.get_ref()), help);
-                }
-                Some(read.config)
-            }
+        match parse(&shown, &text) {
+            Ok(read) => Some((shown, read)),
             Err(errors) => {
                 let source = self.sources.len();
                 self.sources.push((shown, text.into()));

@@ -8,7 +8,7 @@ use serde_spanned::Spanned;
 use super::super::schema;
 use super::{Lower, MAX_NODES};
 use crate::base::Dur;
-use crate::params::{Config, MAX_CONF_BYTES, MonitorConf, SENTINEL_PORT, SentinelConf, parse_sentinel_conf};
+use crate::params::{Config, MonitorConf, SENTINEL_PORT, SentinelConf, parse_sentinel_conf};
 use crate::world::plan::{ClockSpec, Formation, NodeSpec, Place, Start};
 
 const NAME: &str = "mymaster";
@@ -93,33 +93,8 @@ impl Lower {
     }
 
     fn sentinel_file(&mut self, name: &Spanned<String>) -> Option<(Config, SentinelConf)> {
-        let path = self.dir.join(name.get_ref());
-        let text = match super::super::read_text(&path, MAX_CONF_BYTES as u64) {
-            Ok(text) => text,
-            Err((message, help)) => {
-                let message = format!("{} {message}", name.get_ref());
-                self.wrong(name.span(), message, help.map(Into::into));
-                return None;
-            }
-        };
-        let shown = path.display().to_string();
-        match parse_sentinel_conf(&shown, &text) {
-            Ok(read) => Some((read.config, read.sentinel.unwrap_or_default())),
-            Err(errors) => {
-                let source = self.sources.len();
-                self.sources.push((shown, text.into()));
-                for e in errors {
-                    let near = e.nearest.map(|n| format!("did you mean `{n}`?"));
-                    self.problems.push(super::Problem {
-                        source,
-                        span: e.place.start..e.place.start + e.place.len,
-                        message: e.message,
-                        help: e.help.or(near),
-                    });
-                }
-                None
-            }
-        }
+        let (_, read) = self.read_conf(name, |file, text| parse_sentinel_conf(file, text))?;
+        Some((read.config, read.sentinel.unwrap_or_default()))
     }
 
     /// Sentinels have addresses of their own, and what they watch is there.
