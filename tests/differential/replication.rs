@@ -81,14 +81,16 @@ impl Side {
     /// Until the replica has all that its master has, and the master knows.
     fn in_sync(&mut self, replica: usize, master: usize) {
         let deadline = Instant::now() + PATIENCE;
+        // Of this replica: another one may be online with the same offset already.
+        let server = self.info(replica, "server");
+        let port = server.into_iter().find(|(k, _)| k == "tcp_port").map_or(String::new(), |(_, v)| v);
         for _ in 0..1500 {
             let up = self.field(replica, "master_link_status") == "up";
             let (mine, its) =
                 (self.field(replica, "master_repl_offset"), self.field(master, "master_repl_offset"));
-            let acked = self
-                .info(master, "replication")
-                .iter()
-                .any(|(k, v)| k.starts_with("slave") && v.contains(&format!("state=online,offset={its},")));
+            let acked = self.info(master, "replication").iter().any(|(k, v)| {
+                k.starts_with("slave") && v.contains(&format!("port={port},state=online,offset={its},"))
+            });
             if up && mine == its && acked {
                 return;
             }
