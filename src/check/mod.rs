@@ -74,7 +74,7 @@ pub struct Outcome {
     pub world: World,
     pub verdicts: Vec<Verdict>,
     pub findings: Vec<Finding>,
-    /// What became of the clients' writes; see [`ledger`].
+    /// What became of the clients' writes; see [`ledger()`].
     pub book: Book,
 }
 

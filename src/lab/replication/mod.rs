@@ -1,7 +1,7 @@
 //! The replication trials of `sentinel_recorder.py` (R1), repeated in the simulator.
 //!
 //! As in `lab::oracle`, a trial is the recorder's script driving a simulated world: what it measured
-//! contains the way it looked. [`steps`] is what it reads from logs and from the wire.
+//! contains the way it looked. `steps` is what it reads from logs and from the wire.
 
 mod script;
 mod steps;

@@ -1,8 +1,8 @@
 //! The trials of `sentinel_recorder.py`, repeated in the simulator.
 //!
 //! As in `lab::oracle`, a trial is the recorder's script, step by step, driving a simulated world instead
-//! of processes: what it measured contains the way it looked. [`script`] is the script, [`events`] what it
-//! reads from the logs, [`extract`] the metrics it takes from that, [`writers`] what its clients saw.
+//! of processes: what it measured contains the way it looked. `script` is the script, [`events`] what it
+//! reads from the logs, [`extract`] the metrics it takes from that, `writers` what its clients saw.
 
 pub mod events;
 pub mod extract;

@@ -1,8 +1,8 @@
 //! `redis-cli --cluster` as a simulated process: it connects over the network, sends the commands that
 //! redis-cli sends, in its order, waits for each reply, and prints what redis-cli prints.
 //!
-//! One machine runs them all. An operation is a [`Step`], or expands into steps: a stack, the next one on
-//! top. A step is told what happened ([`Event`]) and says what it wants next ([`Flow`]): put a question
+//! One machine runs them all. An operation is a `Step`, or expands into steps: a stack, the next one on
+//! top. A step is told what happened (`Event`) and says what it wants next (`Flow`): put a question
 //! to a node, open a connection, sleep, do other steps first, be over, or fail. A failure drops steps
 //! until one that goes on in spite of it; if there is none, the tool ends with exit code 1.
 //!

@@ -1,6 +1,6 @@
 //! An application with a cluster-aware client library: its commands, and how it gets each of them done.
 //!
-//! A command occupies a [`Lane`] from its start to its end. It is routed by the map of slots, waits for a
+//! A command occupies a `Lane` from its start to its end. It is routed by the map of slots, waits for a
 //! connection, is sent, and ends with an answer, or comes back here with trouble; [`Rules`] say what then.
 
 use std::collections::BTreeSet;

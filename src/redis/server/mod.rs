@@ -555,7 +555,7 @@ impl Server {
 
     /// A turn that consists of a tick of the cron which finds nothing to do: counts it, and returns how long
     /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
-    /// [`Server::cron`] or [`Server::before_sleep`] does at times must be asked for here.
+    /// `Server::cron` or `Server::before_sleep` does at times must be asked for here.
     pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
         let busy = self.loading
             || self.shutdown.is_some()

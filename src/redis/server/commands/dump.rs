@@ -28,7 +28,7 @@ pub fn dump(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     })
 }
 
-/// RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
+/// RESTORE key ttl payload \[REPLACE\] \[ABSTTL\] \[IDLETIME seconds\] \[FREQ frequency\]
 ///
 /// redis: restoreCommand @7.0.15
 pub fn restore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {

@@ -29,7 +29,7 @@ pub fn keys(args: &[Vec<u8>]) -> (i32, i32, i32) {
     (3, 3, 1)
 }
 
-/// MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password] [KEYS key...]
+/// MIGRATE host port key|"" db timeout \[COPY\] \[REPLACE\] \[AUTH password | AUTH2 user password\] \[KEYS key...\]
 ///
 /// redis: migrateCommand @7.0.15
 pub fn migrate(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {

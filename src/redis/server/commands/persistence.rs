@@ -21,7 +21,7 @@ pub fn save(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     Some(if s.save(cx) { Value::ok() } else { Value::error(ERR) })
 }
 
-/// BGSAVE [SCHEDULE]
+/// BGSAVE \[SCHEDULE\]
 ///
 /// redis: bgsaveCommand @7.0.15
 pub fn bgsave(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {

@@ -148,7 +148,7 @@ fn set_generic(
     Some(old.unwrap_or(done))
 }
 
-/// SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
+/// SET key value \[NX | XX\] \[GET\] \[EX s | PX ms | EXAT s | PXAT ms | KEEPTTL\]
 pub fn set(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let o = granted!(options(&args[3..], true));
     set_generic(s, cx, caller, args, (&args[1], &args[2]), &o, (Value::ok(), Value::Nil))

@@ -139,7 +139,7 @@ impl Object {
             Object::ZSet(_) => "skiplist",
         }
     }
-    /// Bytes in a dump file, by the size model of [`stored`].
+    /// Bytes in a dump file, by the size model of `stored`.
     pub fn bytes(&self) -> u64 {
         match self {
             Object::String(s) => stored(s.len()),
