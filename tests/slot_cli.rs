@@ -105,6 +105,57 @@ fn empty_input() {
     }
 }
 
+/// The same six keys in every form that a list may have: the same count of every slot.
+#[test]
+fn lists_of_keys_in_all_forms() {
+    let counted = |args: &[&str], input: &[u8]| -> serde_json::Value {
+        let out = fed(&[&["--keys", "-", "--format", "json"], args].concat(), input);
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    let lines = counted(&[], b"foo\nbar\n{x}1\n{x}2\n{x}3\n\xFF\xFE\n");
+    assert_eq!(lines["keys"], 6);
+    assert_eq!(lines["keys_per_slot"][3374], 1, "bytes that are no text");
+    assert_eq!(lines["keys_per_slot"][12182], 1, "foo");
+    assert_eq!(lines["tags"]["top"][0]["keys"], 3);
+    let nul = counted(&["--null"], b"foo\0bar\0{x}1\0{x}2\0{x}3\0\xFF\xFE\0");
+    let resp = counted(
+        &["--resp"],
+        b"*2\r\n$1\r\n0\r\n*6\r\n$3\r\nfoo\r\n$3\r\nbar\r\n$4\r\n{x}1\r\n$4\r\n{x}2\r\n$4\r\n{x}3\r\n$2\r\n\xFF\xFE\r\n",
+    );
+    let csv = counted(&["--csv"], b"foo\nbar\n{x}1\n{x}2\n{x}3\n\xFF\xFE\n");
+    for other in [nul, resp, csv] {
+        assert_eq!(other["keys_per_slot"], lines["keys_per_slot"]);
+        assert_eq!(other["tags"], lines["tags"]);
+    }
+    // Only NUL ends a key here: the newline is part of it, and the empty key is one.
+    let nul = counted(&["--null"], b"a\nb\0\0");
+    assert_eq!((&nul["keys"], &nul["keys_per_slot"][0]), (&2.into(), &1.into()));
+    // Columns in an order of their own; bytes are those of each line, not of its key.
+    let csv = counted(&["--csv"], b"bytes,key,count\n5000,foo,10\n,bar,3\n");
+    assert_eq!((&csv["keys"], &csv["keys_per_slot"][12182]), (&13.into(), &10.into()));
+    assert_eq!(csv["bytes"], 5009);
+    let out = fed(&["--keys", "-", "--csv"], b"foo,1\nbar,many\n");
+    assert_eq!(out.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(error.contains("line 2") && error.contains("'many'"), "{error}");
+}
+
+#[test]
+fn the_picture_of_all_slots() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("heat.svg");
+    let name = path.to_str().unwrap();
+    let keys: String = (0..50_000).map(|i| format!("key:{i}\n")).collect();
+    assert_eq!(fed(&["--keys", "-", "--svg", name], keys.as_bytes()).status.code(), Some(0));
+    let picture = std::fs::read_to_string(&path).unwrap();
+    assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"), "{picture:.80}");
+    let unwritable = dir.path().join("no/such/folder.svg");
+    let out = fed(&["--keys", "-", "--svg", unwritable.to_str().unwrap()], b"foo\n");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("folder.svg"));
+}
+
 #[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = slot()
