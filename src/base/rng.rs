@@ -20,6 +20,7 @@ impl Rng {
         Rng(r)
     }
 
+    #[inline]
     pub fn u32(&mut self) -> u32 {
         self.0.next_u32()
     }

@@ -289,16 +289,14 @@ impl World {
     /// Dispatches the next event; false if there is none.
     pub fn step(&mut self) -> bool {
         let Some((at, ev)) = self.queue.pop() else { return false };
-        debug_assert!(at >= self.now, "time never goes back");
-        self.now = at;
-        self.dispatch(ev);
+        self.dispatch(at, ev);
         true
     }
 
     /// Dispatches every event up to and including the time; the clock stands at it afterwards.
     pub fn run_until(&mut self, t: SimTime) {
-        while self.queue.next_time().is_some_and(|next| next <= t) {
-            self.step();
+        while let Some((at, ev)) = self.queue.pop_until(t) {
+            self.dispatch(at, ev);
         }
         self.now = self.now.max(t);
     }
@@ -317,7 +315,9 @@ impl World {
         self.formed_at.is_some()
     }
 
-    fn dispatch(&mut self, ev: Ev) {
+    fn dispatch(&mut self, at: SimTime, ev: Ev) {
+        debug_assert!(at >= self.now, "time never goes back");
+        self.now = at;
         self.trace.digest.event(self.now.0, digest_of(ev));
         match ev {
             Ev::Timer { host, index, generation } => self.timer(host, index, generation),
@@ -546,20 +546,26 @@ impl World {
     // ---- timers ---------------------------------------------------------------------------------
 
     fn arm(&mut self, host: HostId, timer: Timer, from: SimTime, d: Dur) {
+        let h = &mut self.hosts[host];
+        let index = h.timer_index(timer);
+        if timer == Timer::Cron {
+            return self.arm_cron(host, index, from, d);
+        }
+        let at = from + d;
+        let generation = h.timers[index].arm(at, Dur::ZERO);
+        self.queue.push(at, Ev::Timer { host, index: index as u8, generation });
+    }
+
+    /// Arms the timer at this place, that of a cron whose last run began at `from`.
+    fn arm_cron(&mut self, host: HostId, index: usize, from: SimTime, d: Dur) {
         let model = &self.plan.host;
         let h = &mut self.hosts[host];
-        let (run, wake) = match timer {
-            // The handler's own time passes before the timer is armed again.
-            Timer::Cron => (model.cron.draw(&mut h.rng), model.wake.draw(&mut h.rng)),
-            _ => (Dur::ZERO, Dur::ZERO),
-        };
+        // The handler's own time passes before the timer is armed again.
+        let (run, wake) = (model.cron.draw(&mut h.rng), model.wake.draw(&mut h.rng));
         let at = from + run + d;
-        if timer == Timer::Cron {
-            h.last_poll = from + run;
-        }
-        let index = h.timer_index(timer);
+        h.last_poll = from + run;
         let generation = h.timers[index].arm(at, wake);
-        self.queue.push(at + wake, Ev::Timer { host, index: index as u8, generation });
+        self.queue.push_tick(at + wake, Ev::Timer { host, index: index as u8, generation });
     }
 
     /// A timer is due. serverCron is a time event: the poll that waits for it sleeps whole
@@ -591,7 +597,7 @@ impl World {
             }
         } else if h.is_reading(self.now) {
             match self.idle_tick(host, usize::from(index)) {
-                Some(again) => self.arm(host, Timer::Cron, self.now, again),
+                Some(again) => self.arm_cron(host, usize::from(index), self.now, again),
                 None => self.turn(host, None),
             }
         }

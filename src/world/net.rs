@@ -118,6 +118,8 @@ pub struct Conn {
     pub tags: [u32; 2],
     /// When the last message from each end arrives.
     pub last_arrival: [SimTime; 2],
+    /// Until when the wire is busy with what each end sent.
+    wire_busy: [SimTime; 2],
     acks: Acks,
     rng: Counter,
     /// Which use of this id it is: events of earlier uses are void.
@@ -235,8 +237,6 @@ pub struct Network {
     /// Directed pairs of hosts whose packets are dropped.
     pub cuts: BTreeMap<(HostId, HostId), FactId>,
     pub slow: BTreeMap<(HostId, HostId), Dur>,
-    /// Until when a direction of a connection is busy with what was sent on it.
-    wire_busy: BTreeMap<(ConnId, usize), SimTime>,
     key: u64,
     /// Bytes and messages put on the wire, bus only, per sending host.
     pub bus_bytes: Vec<u64>,
@@ -265,7 +265,6 @@ impl Network {
             waiting: BTreeMap::new(),
             cuts: BTreeMap::new(),
             slow: BTreeMap::new(),
-            wire_busy: BTreeMap::new(),
             key,
             bus_bytes: Vec::new(),
             bus_messages: Vec::new(),
@@ -282,6 +281,7 @@ impl Network {
             hosts: [a.client, a.server],
             tags: [a.tag, 0],
             last_arrival: [SimTime::ZERO; 2],
+            wire_busy: [SimTime::ZERO; 2],
             acks: FRESH,
             rng,
             generation: self.conns.get(i).map_or(0, |c| c.generation),
@@ -311,10 +311,10 @@ impl Network {
     pub fn free(&mut self, id: ConnId) {
         for side in [CLIENT, SERVER] {
             self.take_waiting(id, side);
-            self.wire_busy.remove(&(id, side));
         }
         let c = self.conn_mut(id);
         c.bits = 0;
+        c.wire_busy = [SimTime::ZERO; 2];
         c.generation = c.generation.wrapping_add(1);
     }
 
@@ -368,19 +368,18 @@ impl Network {
     /// Waiting for the wire and time on it: what was sent before goes first.
     fn queueing(&mut self, id: ConnId, side: usize, bytes: u32, at: SimTime) -> Dur {
         let on_wire = Dur(u64::from(bytes) * 1_000_000 / self.model.bandwidth);
-        let busy = self.wire_busy.get(&(id, side)).copied().unwrap_or_default();
-        if on_wire == Dur::ZERO && busy <= at {
+        let busy = &mut self.conn_mut(id).wire_busy[side];
+        if on_wire == Dur::ZERO && *busy <= at {
             return Dur::ZERO;
         }
-        let free = busy.max(at) + on_wire;
-        self.wire_busy.insert((id, side), free);
-        free.since(at)
+        *busy = (*busy).max(at) + on_wire;
+        busy.since(at)
     }
 
     /// When all that the host sent on the connection so far has left it.
     pub fn sent_by(&self, id: ConnId, host: HostId) -> SimTime {
         let side = self.conn(id).side_of(host);
-        self.wire_busy.get(&(id, side)).copied().unwrap_or_default()
+        self.conn(id).wire_busy[side]
     }
 
     /// One way, from end `side` of the connection, to a reader that has slept for long.

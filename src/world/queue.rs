@@ -1,11 +1,15 @@
 //! The event queue: the earliest first, and of the same time the one pushed first.
 //!
-//! A hierarchical wheel: an event far away goes into a wide slot, unsorted, and moves into narrower ones as
-//! its time comes near; only the events of the narrowest slot are sorted. So the price of an event does not
-//! grow with the number of events that wait, and every move is over memory that lies in a row.
+//! Most events are of two sorts whose delay is nearly constant: messages, and ticks of crons. Each sort waits in
+//! a lane of its own, in order, where a new event goes at or near the end. Everything else waits in a
+//! hierarchical wheel: an event far away goes into a wide slot, unsorted, and moves into narrower ones as its
+//! time comes near; only the events of the narrowest slot are sorted. So the price of an event does not grow
+//! with the number of events that wait, and every move is over memory that lies in a row.
+
+use std::collections::VecDeque;
 
 use super::Ev;
-use crate::base::SimTime;
+use crate::base::{Dur, SimTime};
 
 /// Microseconds in a slot of the lowest level, as a power of two.
 const GRAIN_BITS: u32 = 6;
@@ -16,6 +20,11 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 6;
 /// A slot that held more than this gives its memory back.
 const KEEP: usize = 1024;
+/// An event this near waits in the lane of messages, if there is room: it is a short one.
+const NEAR: Dur = Dur::ms(4);
+const NEAR_ROOM: usize = 32;
+/// How many places from the end of its lane a tick may go.
+const TICK_STEPS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Item {
@@ -51,31 +60,136 @@ impl Clone for Level {
     }
 }
 
-/// The events that wait. If there are any, the earliest is in `front`.
+impl Item {
+    fn key(&self) -> (u64, u64) {
+        (self.at, self.seq)
+    }
+}
+
+/// Events in order, the earliest first.
+#[derive(Clone, Debug, Default)]
+struct Lane(VecDeque<Item>);
+
+impl Lane {
+    /// Puts an event that was pushed later than all others in its place, unless that is more than so many
+    /// places from the end.
+    fn put(&mut self, item: Item, steps: usize) -> bool {
+        let later = self.0.iter().rev().take(steps + 1).take_while(|i| i.at > item.at).count();
+        match later {
+            0 => self.0.push_back(item),
+            _ if later > steps => return false,
+            _ => self.0.insert(self.0.len() - later, item),
+        }
+        true
+    }
+}
+
+/// The events that wait.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
-    /// The events of slot `now` and before, the earliest last.
-    front: Vec<Item>,
-    /// The slot of the lowest level that `front` stands for, counted from time zero.
-    now: u64,
-    levels: [Level; LEVELS],
-    far: Vec<Item>,
+    near: Lane,
+    ticks: Lane,
+    wheel: Wheel,
+    /// When the latest event popped was due.
+    clock: SimTime,
     seq: u64,
     len: usize,
 }
 
 impl Queue {
     pub fn push(&mut self, at: SimTime, ev: Ev) {
-        self.seq += 1;
-        let item = Item { at: at.0, seq: self.seq, ev };
-        if self.len == 0 {
-            self.now = at.0 >> GRAIN_BITS;
+        let item = self.item(at, ev);
+        let near = at.since(self.clock) < NEAR && self.near.0.len() < NEAR_ROOM;
+        if !near || !self.near.put(item, NEAR_ROOM) {
+            self.wheel.push(item, self.clock);
         }
+    }
+
+    /// Pushes one of many events that come again and again after much the same time.
+    pub fn push_tick(&mut self, at: SimTime, ev: Ev) {
+        let item = self.item(at, ev);
+        if !self.ticks.put(item, TICK_STEPS) {
+            self.wheel.push(item, self.clock);
+        }
+    }
+
+    fn item(&mut self, at: SimTime, ev: Ev) -> Item {
+        self.seq += 1;
         self.len += 1;
-        if at.0 >> GRAIN_BITS <= self.now {
+        Item { at: at.0, seq: self.seq, ev }
+    }
+
+    /// The time of the next event.
+    pub fn next_time(&self) -> Option<SimTime> {
+        let lanes = [&self.near, &self.ticks].map(|l| l.0.front().map(|i| i.at));
+        lanes.into_iter().flatten().chain(self.wheel.next_time()).min().map(SimTime)
+    }
+
+    pub fn pop(&mut self) -> Option<(SimTime, Ev)> {
+        self.pop_until(SimTime::MAX)
+    }
+
+    /// The next event, if it is due by this time.
+    pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, Ev)> {
+        const LATER: (u64, u64) = (u64::MAX, u64::MAX);
+        let near = self.near.0.front().map_or(LATER, Item::key);
+        let tick = self.ticks.0.front().map_or(LATER, Item::key);
+        let lane = near.min(tick);
+        self.wheel.turn_to(lane.0.min(limit.0));
+        let item = match self.wheel.front.last() {
+            Some(i) if i.key() < lane => {
+                if i.at > limit.0 {
+                    return None;
+                }
+                self.wheel.front.pop()
+            }
+            _ if lane.0 > limit.0 => None,
+            _ if near <= tick => self.near.0.pop_front(),
+            _ => self.ticks.0.pop_front(),
+        }?;
+        self.len -= 1;
+        self.clock = SimTime(item.at);
+        Some((self.clock, item.ev))
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Events of any time.
+#[derive(Clone, Debug)]
+struct Wheel {
+    /// The events of slot `now` and before, the earliest last.
+    front: Vec<Item>,
+    /// The slot of the lowest level that `front` stands for, counted from time zero.
+    now: u64,
+    /// No event of the levels, or of those far away, is due before this.
+    bound: u64,
+    levels: [Level; LEVELS],
+    far: Vec<Item>,
+}
+
+impl Default for Wheel {
+    fn default() -> Wheel {
+        Wheel { front: Vec::new(), now: 0, bound: u64::MAX, levels: Default::default(), far: Vec::new() }
+    }
+}
+
+impl Wheel {
+    /// Adds an event that was pushed later than all others; it is `clock` now.
+    fn push(&mut self, item: Item, clock: SimTime) {
+        if self.bound == u64::MAX && self.front.is_empty() {
+            // Nothing is here that it must stay behind for.
+            self.now = clock.0.min(item.at) >> GRAIN_BITS;
+        }
+        if item.at >> GRAIN_BITS <= self.now {
             // It comes after those of the same time.
             let mut i = self.front.len();
-            while i > 0 && self.front[i - 1].at <= at.0 {
+            while i > 0 && self.front[i - 1].at <= item.at {
                 i -= 1;
             }
             self.front.insert(i, item);
@@ -87,46 +201,55 @@ impl Queue {
     /// Puts an event of a later slot into the level that its slot and `now` part at.
     fn put(&mut self, item: Item) {
         let slot = item.at >> GRAIN_BITS;
-        let level = ((slot ^ self.now).ilog2() / LEVEL_BITS) as usize;
-        let Some(l) = self.levels.get_mut(level) else {
+        let level = (slot ^ self.now).ilog2() / LEVEL_BITS;
+        let Some(l) = self.levels.get_mut(level as usize) else {
+            self.bound = self.bound.min(item.at);
             self.far.push(item);
             return;
         };
-        let i = (slot >> (LEVEL_BITS * level as u32)) as usize % SLOTS;
+        let shift = LEVEL_BITS * level;
+        let i = (slot >> shift) as usize % SLOTS;
         l.slots[i].push(item);
         l.occupied |= 1 << i;
+        self.bound = self.bound.min(slot >> shift << shift << GRAIN_BITS);
     }
 
-    /// The time of the next event.
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.front.last().map(|i| SimTime(i.at))
+    /// The time of the earliest event.
+    fn next_time(&self) -> Option<u64> {
+        if let Some(i) = self.front.last() {
+            return Some(i.at);
+        }
+        let level = self.levels.iter().find(|l| l.occupied != 0);
+        let items = level.map_or(&self.far, |l| &l.slots[l.occupied.trailing_zeros() as usize]);
+        items.iter().map(|i| i.at).min()
     }
 
-    pub fn pop(&mut self) -> Option<(SimTime, Ev)> {
-        let item = self.front.pop()?;
-        self.len -= 1;
-        if self.front.is_empty() && self.len > 0 {
+    /// Goes on until the earliest event is in `front`, or is due after `time`.
+    fn turn_to(&mut self, time: u64) {
+        if !self.front.is_empty() || self.bound > time {
+            return;
+        }
+        while self.front.is_empty() && self.bound <= time && self.bound < u64::MAX {
             self.advance();
         }
-        Some((SimTime(item.at), item.ev))
+        if self.front.len() > 1 {
+            self.front.sort_unstable_by_key(|i| std::cmp::Reverse(i.key()));
+        }
     }
 
-    /// Goes on to the next slot that holds something.
+    /// Goes on to the next slot that holds something, and parts what is in it.
     fn advance(&mut self) {
-        while self.front.is_empty() {
-            let Some(level) = self.levels.iter().position(|l| l.occupied != 0) else {
-                self.fetch_far();
-                continue;
-            };
-            let l = &mut self.levels[level];
-            let i = l.occupied.trailing_zeros();
-            l.occupied &= l.occupied - 1;
-            let shift = LEVEL_BITS * level as u32;
-            self.now = ((self.now >> shift) & !(SLOTS as u64 - 1) | u64::from(i)) << shift;
-            if level == 0 {
-                self.front.append(&mut l.slots[i as usize]);
-                break;
-            }
+        let Some(level) = self.levels.iter().position(|l| l.occupied != 0) else {
+            return self.fetch_far();
+        };
+        let l = &mut self.levels[level];
+        let i = l.occupied.trailing_zeros();
+        l.occupied &= l.occupied - 1;
+        let shift = LEVEL_BITS * level as u32;
+        self.now = ((self.now >> shift) & !(SLOTS as u64 - 1) | u64::from(i)) << shift;
+        if level == 0 {
+            self.front.append(&mut l.slots[i as usize]);
+        } else {
             let mut items = std::mem::take(&mut l.slots[i as usize]);
             for item in items.drain(..) {
                 if item.at >> GRAIN_BITS == self.now {
@@ -139,15 +262,26 @@ impl Queue {
                 self.levels[level].slots[i as usize] = items;
             }
         }
-        if self.front.len() > 1 {
-            self.front.sort_unstable_by_key(|i| std::cmp::Reverse((i.at, i.seq)));
-        }
+        self.find_bound();
+    }
+
+    /// When the next slot that holds something begins.
+    fn find_bound(&mut self) {
+        let next = self.levels.iter().enumerate().find(|(_, l)| l.occupied != 0);
+        self.bound = match next {
+            Some((level, l)) => {
+                let (shift, i) = (LEVEL_BITS * level as u32, u64::from(l.occupied.trailing_zeros()));
+                (((self.now >> shift) & !(SLOTS as u64 - 1) | i) << shift) << GRAIN_BITS
+            }
+            None => self.far.iter().map(|i| i.at).min().unwrap_or(u64::MAX),
+        };
     }
 
     /// Nothing waits but what is very far away: time leaps to the earliest of that.
     fn fetch_far(&mut self) {
         let items = std::mem::take(&mut self.far);
         self.now = items.iter().map(|i| i.at >> GRAIN_BITS).min().expect("something waits");
+        self.bound = u64::MAX;
         for item in items {
             if item.at >> GRAIN_BITS == self.now {
                 self.front.push(item);
@@ -155,13 +289,6 @@ impl Queue {
                 self.put(item);
             }
         }
-    }
-
-    pub fn len(&self) -> usize {
-        self.len
-    }
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 }
 
@@ -208,12 +335,19 @@ mod tests {
             if rng.below(100) < grow || model.is_empty() {
                 let ahead = rng.u64() >> (63 - rng.below(48));
                 let at = now + if rng.below(20) == 0 { 0 } else { ahead };
-                q.push(SimTime(at), Ev::Step(pushed));
+                match rng.below(3) {
+                    0 => q.push_tick(SimTime(at), Ev::Step(pushed)),
+                    _ => q.push(SimTime(at), Ev::Step(pushed)),
+                }
                 model.insert((at, pushed), ());
                 pushed += 1;
             } else {
                 let ((at, i), ()) = model.pop_first().expect("not empty");
                 assert_eq!(q.next_time(), Some(SimTime(at)));
+                if at > 0 && rng.below(4) == 0 {
+                    let early = SimTime(at.saturating_sub(1 + u64::from(rng.below(1000))));
+                    assert_eq!(q.pop_until(early), None, "nothing is due yet");
+                }
                 assert_eq!(q.pop().map(|(t, e)| (t.0, number(e))), Some((at, i)));
                 now = at;
             }

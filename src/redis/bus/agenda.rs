@@ -59,6 +59,11 @@ impl Agenda {
         self.void || now < self.filled_at || (self.occupied != 0 && self.earliest() <= now)
     }
 
+    /// Until when no row is due, if nothing is forgotten: `u64::MAX` if none is in.
+    pub fn next_due(&self) -> u64 {
+        if self.occupied == 0 { u64::MAX } else { self.earliest() }
+    }
+
     /// Whether all rows must be looked at.
     pub fn is_void(&self, now: u64) -> bool {
         self.void || now < self.filled_at

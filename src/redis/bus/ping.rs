@@ -54,26 +54,29 @@ impl Bus {
         }
     }
 
-    /// A run of the cron that finds nothing to do: counts it. False, and nothing changed, if there may be
-    /// something to do: whatever [`Bus::cron`] does at times must be asked for here.
-    pub fn idle_cron(&mut self, now: u64, has_masterhost: bool) -> bool {
-        if self.restless
+    /// Whether a run of the cron would find nothing to do: whatever [`Bus::cron`] does at times must be asked
+    /// for here.
+    pub fn is_idle(&mut self, now: u64, has_masterhost: bool) -> bool {
+        let busy = self.restless
             || (self.iteration + 1).is_multiple_of(10)
             || self.agenda.has_due(now)
             || !self.state_ok
-            || self.manual.end != 0
-        {
-            return false;
-        }
-        if self.me().is(flag::SLAVE)
-            && (!has_masterhost || self.has_reason_to_fail_over() || self.may_migrate())
-        {
-            return false;
-        }
+            || self.manual.end != 0;
+        !busy
+            && (!self.me().is(flag::SLAVE)
+                || (has_masterhost && !self.has_reason_to_fail_over() && !self.may_migrate()))
+    }
+
+    /// Counts a run of the cron that finds nothing to do.
+    pub fn count_idle_cron(&mut self) {
         self.election.cant = None;
         self.iteration += 1;
         self.stats_pfail_nodes = self.pfail_count;
-        true
+    }
+
+    /// After an idle run: how many more are idle, and until which time (ms), if nothing else happens.
+    pub fn idle_for(&self) -> (u64, u64) {
+        (9 - self.iteration % 10, self.agenda.next_due())
     }
 
     /// The cron's first loop: expire handshakes, connect where a link is missing.

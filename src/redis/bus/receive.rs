@@ -41,16 +41,12 @@ impl Bus {
 
         // 3. Clocks: any packet of a known node counts, whatever its type.
         if let Some(r) = sender {
-            let mut row = self.row_mut(r);
+            let row = self.clocks(r);
             row.data_received = now;
             if !row.in_handshake() {
                 row.repl_offset = p.offset;
-                let newer = p.config_epoch > row.config_epoch;
-                if newer {
+                if p.config_epoch > row.config_epoch {
                     row.config_epoch = p.config_epoch;
-                }
-                drop(row);
-                if newer {
                     self.todo |= todo::SAVE_CONFIG | todo::FSYNC_CONFIG;
                 }
                 self.current_epoch = self.current_epoch.max(p.current_epoch);
@@ -159,7 +155,9 @@ impl Bus {
         // d. An answer on my own link: it is alive.
         if let (LinkTag::Out(r), kind::PONG) = (tag, p.kind) {
             self.set_pong_received(r, now);
-            self.row_mut(r).ping_sent = 0;
+            if self.row(r).ping_sent != 0 {
+                self.row_mut(r).ping_sent = 0;
+            }
             self.alive(cx, r, now);
         }
         let Some(s) = sender else { return };

@@ -324,6 +324,7 @@ impl Dict {
     }
 
     /// A random non-empty bucket, then a random element of it: not quite uniform over the nodes.
+    #[inline]
     pub fn random(&self, rng: &mut Rng) -> RowIdx {
         debug_assert!(!self.order.is_empty());
         loop {
@@ -427,6 +428,10 @@ impl Bus {
             pfail_count: &mut self.pfail_count,
             census: &mut self.census,
         }
+    }
+    /// A row of which only clocks, offsets and epochs are changed: nothing else follows from them.
+    pub(super) fn clocks(&mut self, r: RowIdx) -> &mut Row {
+        &mut self.rows[usize::from(r)]
     }
     /// All rows, those free for reuse too (their id is `NONE`).
     pub fn rows(&self) -> &[Row] {
@@ -570,11 +575,12 @@ impl Bus {
 
     /// Sets and clears flags of a row, keeping the counters that depend on them.
     pub(super) fn set_flags(&mut self, r: RowIdx, set: u16, clear: u16) {
-        let mut row = self.row_mut(r);
-        let old = row.flags;
+        let old = self.row(r).flags;
         let new = (old & !clear) | set;
-        row.flags = new;
-        drop(row);
+        if old == new {
+            return;
+        }
+        self.row_mut(r).flags = new;
         self.restless |= (old ^ new) & flag::NOADDR != 0;
     }
 }

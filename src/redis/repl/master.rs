@@ -330,6 +330,22 @@ impl Repl {
         child.is_none() && self.has_waited_enough(conf, now)
     }
 
+    /// Whether [`Repl::master_cron`] and [`Repl::drop_overfull`] would find nothing to do: all replicas are
+    /// online and acknowledge in time, and none is to be pinged.
+    pub fn is_idle_master(&self, conf: &Config, now: u64) -> bool {
+        if self.replicas.is_empty() {
+            return self.backlog.is_none();
+        }
+        let period = u64::from(conf.repl_ping_replica_period.max(1));
+        let fine = |r: &ReplicaLink| {
+            r.state == (ReplicaState::Online { streaming: true })
+                && r.soft_since.is_none()
+                && r.next_offset > self.offset
+                && now.saturating_sub(r.ack_time) <= u64::from(conf.repl_timeout)
+        };
+        !self.cron_loops.is_multiple_of(period) && self.replicas.iter().all(fine)
+    }
+
     /// redis: shouldStartChildReplication, replicationStartPendingFork @7.0.15
     pub fn has_waited_enough(&self, conf: &Config, now: u64) -> bool {
         let waiting = self.replicas.iter().filter(|r| r.state == ReplicaState::WaitBgsaveStart);

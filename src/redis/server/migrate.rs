@@ -317,6 +317,11 @@ impl Server {
         self.migrate_sockets.0.retain(|_, s| s.conn != conn);
     }
 
+    /// Whether a connection to a target is kept.
+    pub(super) fn has_targets(&self) -> bool {
+        !self.migrate_sockets.0.is_empty()
+    }
+
     /// Connections that were not used for a while are closed. redis: migrateCloseTimedoutSockets @7.0.15
     pub(super) fn close_unused_targets(&mut self, cx: &mut Cx<'_>) {
         let now = self.unixtime;

@@ -88,6 +88,15 @@ struct Shutdown {
     waiting: Vec<ConnId>,
 }
 
+/// What an idle tick of the cron knows of those after it: so many ticks, as long as the clock stays between
+/// these times and nothing else happens to the server, find nothing to do either.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quiet {
+    ticks: u64,
+    from: NodeTime,
+    until: NodeTime,
+}
+
 /// A running redis-server process.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -105,6 +114,7 @@ pub struct Server {
     pub loading: bool,
     pub persist: Persist,
     cron_loops: u64,
+    quiet: Quiet,
     /// Cached clocks. redis: updateCachedTime @7.0.15
     mstime: u64,
     unixtime: u64,
@@ -168,6 +178,7 @@ impl Server {
             loading: false,
             persist: Persist::new(unix),
             cron_loops: 0,
+            quiet: Quiet::default(),
             mstime: cx.now.ms(),
             unixtime: unix,
             dirty: 0,
@@ -362,6 +373,7 @@ impl Server {
     // ---- inputs ---------------------------------------------------------------------------------
 
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        self.quiet.ticks = 0;
         if self.migration.is_some() {
             return self.hear_target(cx, input);
         }
@@ -371,7 +383,7 @@ impl Server {
             Input::Timer(Timer::Child) => self.child_step(cx),
             Input::Timer(Timer::Bulk) => {
                 self.repl.send_file(cx);
-                self.count_good_replicas(cx);
+                self.count_good_replicas(cx.now.unix());
             }
             Input::Timer(Timer::Load) => self.load_step(cx),
             Input::Timer(Timer::FsyncDone) => self.fsync_done(cx),
@@ -525,7 +537,7 @@ impl Server {
             }
             self.child_without_replicas();
             self.repl.drop_overfull(cx, &conf);
-            self.count_good_replicas(cx);
+            self.count_good_replicas(self.unixtime);
         }
         if self.cron_runs(10) {
             self.with_bus(cx, |b, cx, h| b.cron(cx, h));
@@ -557,17 +569,12 @@ impl Server {
     /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
     /// `Server::cron` or `Server::before_sleep` does at times must be asked for here.
     pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
-        let busy = self.loading
-            || self.shutdown.is_some()
-            || self.paused_until != 0
-            || self.cron_runs(1)
-            || !self.waiters.is_empty()
-            || !self.unblocked.is_empty()
-            || self.ask_for_acks
-            || (self.db.expires_len() > 0 && !self.repl.is_replica())
-            || !self.persist.is_idle()
-            || !self.repl.is_flushed();
-        if busy {
+        if self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until {
+            self.quiet.ticks -= 1;
+            self.count_tick(now);
+            return Some(self.cron_period());
+        }
+        if self.may_have_work() {
             return None;
         }
         let before = (self.mstime, self.unixtime);
@@ -576,22 +583,74 @@ impl Server {
         let follows = self.repl.is_replica();
         let idle = self.save_point_due().is_none()
             && self.rewrite_due(self.unixtime).is_none()
+            && (!self.cron_runs(1) || self.is_idle_second())
             && self
                 .bus
                 .as_mut()
-                .is_none_or(|bus| bus.todo == 0 && (!ticks_bus || bus.idle_cron(now.ms(), follows)));
+                .is_none_or(|bus| bus.todo == 0 && (!ticks_bus || bus.is_idle(now.ms(), follows)));
         if !idle {
             (self.mstime, self.unixtime) = before;
             return None;
         }
-        self.cron_loops += 1;
+        if self.cron_runs(1) {
+            self.repl.cron_loops += 1;
+            self.count_good_replicas(self.unixtime);
+        }
+        self.count_tick(now);
+        self.quiet = self.quiet_from(now);
         Some(self.cron_period())
+    }
+
+    /// Whether something waits that the next tick, or the end of its turn, may have to do, whatever the time.
+    fn may_have_work(&self) -> bool {
+        self.loading
+            || self.shutdown.is_some()
+            || self.paused_until != 0
+            || !self.waiters.is_empty()
+            || !self.unblocked.is_empty()
+            || self.ask_for_acks
+            || (self.db.expires_len() > 0 && !self.repl.is_replica())
+            || !self.persist.is_idle()
+            || !self.repl.is_flushed()
+    }
+
+    /// Whether the duties of every second find nothing to do. A replica acknowledges every second.
+    fn is_idle_second(&self) -> bool {
+        !self.repl.is_replica()
+            && self.repl.is_idle_master(&self.conf, self.unixtime)
+            && self.persist.child.is_none()
+            && !self.has_targets()
+    }
+
+    /// Counts a tick that does nothing else.
+    fn count_tick(&mut self, now: NodeTime) {
+        (self.mstime, self.unixtime) = (now.ms(), now.unix());
+        if self.cron_runs(10)
+            && let Some(bus) = &mut self.bus
+        {
+            bus.count_idle_cron();
+        }
+        self.cron_loops += 1;
+    }
+
+    /// How long it stays quiet after a tick that found nothing to do: that is, until when everything that
+    /// `idle_tick` asks for would be answered as it was.
+    fn quiet_from(&self, now: NodeTime) -> Quiet {
+        let per_second = 10;
+        let by_time = self.dirty > 0 && !self.conf.save.is_empty() || self.persist.aof.failures > 0;
+        if u64::from(self.conf.hz) != per_second || by_time {
+            return Quiet::default();
+        }
+        let seconds = (per_second - self.cron_loops % per_second) % per_second;
+        let (ticks, until) = self.bus.as_ref().map_or((u64::MAX, u64::MAX), Bus::idle_for);
+        Quiet { ticks: ticks.min(seconds), from: now, until: NodeTime(until.saturating_mul(1000)) }
     }
 
     /// The end of a turn of the event loop, before anything it produced leaves.
     ///
     /// redis: beforeSleep @7.0.15
     pub fn before_sleep(&mut self, cx: &mut Cx<'_>) {
+        self.quiet.ticks = 0;
         if !self.waiters.is_empty() {
             self.time_waiters_out(cx);
         }

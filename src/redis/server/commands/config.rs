@@ -47,7 +47,7 @@ pub fn set(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> R
                 s.reconfigured(cx);
                 s.repl.resize_backlog(s.conf.repl_backlog_size);
                 s.switch_aof(cx);
-                s.count_good_replicas(cx);
+                s.count_good_replicas(cx.now.unix());
             }
             Value::ok()
         }

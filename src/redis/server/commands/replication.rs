@@ -89,7 +89,7 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
         Psync::Fork => s.fork_for_replicas(cx),
         Psync::Accepted => {}
     }
-    s.count_good_replicas(cx);
+    s.count_good_replicas(cx.now.unix());
     None
 }
 

@@ -184,7 +184,7 @@ impl Server {
             Job::Aof => self.rewrite_done(cx, &child, worked),
         }
         self.persist.rdb_cow = self.copied(&child);
-        self.count_good_replicas(cx);
+        self.count_good_replicas(cx.now.unix());
         // What waited for the child's end begins at once. redis: replicationStartPendingFork @7.0.15
         if self.repl.has_waited_enough(&self.conf, cx.now.unix()) {
             self.fork_for_replicas(cx);
@@ -296,9 +296,9 @@ impl Server {
     }
 
     /// redis: refreshGoodSlavesCount @7.0.15
-    pub(super) fn count_good_replicas(&mut self, cx: &Cx<'_>) {
+    pub(super) fn count_good_replicas(&mut self, now: u64) {
         let lag = u64::from(self.conf.min_replicas_max_lag);
-        self.good_replicas = self.repl.good_replicas(cx.now.unix(), lag);
+        self.good_replicas = self.repl.good_replicas(now, lag);
     }
 
     /// A write of the master arrives while the own disk cannot be written: true ends the process.
