@@ -10,7 +10,8 @@
 //! 3. no metric of the recording is missing from the simulation.
 //!
 //! Times that the recorder sets itself ([`PARAMETER_METRICS`]) are shown and not compared, and so is the
-//! share of trials with `idle_` metrics: the recorder measures them in as many trials as it was told to.
+//! share of trials with `idle_` metrics: the recorder measures them in as many trials as it was told to. So
+//! are metrics that tell of the recording machine and not of Redis ([`Exceptions`]), each with the reason.
 //!
 //! # Few trials
 //! With fewer than [`FEW`] values on a side no 99.9% interval of its median exists (see
@@ -143,6 +144,8 @@ pub enum Kind {
     Share,
     /// Set by the recorder.
     Parameter,
+    /// Made by the recording's machine.
+    Machine,
     /// The simulation does not know this metric.
     OnlyRecorded,
     /// The recording does not have this metric.
@@ -182,6 +185,9 @@ impl Comparison {
     }
 }
 
+/// Metrics of a recording, by variant and name, that its machine made and not Redis: why.
+pub type Exceptions = BTreeMap<(String, String), String>;
+
 /// Compares a simulation with a recording; `file` is the recording's name for the report.
 pub fn compare_recording(
     file: &str,
@@ -201,12 +207,23 @@ pub fn compare_recording(
         failed_trials: recording.failed.len(),
         loop_lag_ms: recording.loop_lag_ms(),
     };
-    Comparison { source: Some(source), ..compare(simulated, &recording.samples(), options) }
+    let except = super::sentinel::machines_own(recording);
+    let comparison = compare_except(simulated, &recording.samples(), options, &except);
+    Comparison { source: Some(source), ..comparison }
 }
 
 /// Compares two sets of samples by the rule. The variants and metrics are those of the recording;
 /// what only the simulation has is listed.
 pub fn compare(simulated: &Samples, recorded: &Samples, options: Options) -> Comparison {
+    compare_except(simulated, recorded, options, &Exceptions::new())
+}
+
+fn compare_except(
+    simulated: &Samples,
+    recorded: &Samples,
+    options: Options,
+    except: &Exceptions,
+) -> Comparison {
     let nothing = VariantSamples::default();
     let variants: BTreeSet<&String> = simulated.variants.keys().chain(recorded.variants.keys()).collect();
     let (mut pairs, mut never, mut trials) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -216,7 +233,8 @@ pub fn compare(simulated: &Samples, recorded: &Samples, options: Options) -> Com
         trials.insert(variant.clone(), Trials { simulated: s.trials, recorded: r.trials });
         let metrics: BTreeSet<&String> = s.metrics.keys().chain(r.metrics.keys()).collect();
         for metric in metrics {
-            let pair = Pair { variant, metric, simulated: s, recorded: r };
+            let reason = except.get(&(variant.clone(), metric.clone())).map(String::as_str);
+            let pair = Pair { variant, metric, simulated: s, recorded: r, reason };
             if pair.values(s).is_empty() && pair.values(r).is_empty() {
                 never.push(format!("{variant} {metric}"));
             } else {
@@ -247,6 +265,8 @@ struct Pair<'a> {
     metric: &'a str,
     simulated: &'a VariantSamples,
     recorded: &'a VariantSamples,
+    /// Why it is not compared.
+    reason: Option<&'a str>,
 }
 
 impl Pair<'_> {
@@ -258,6 +278,11 @@ impl Pair<'_> {
         let (s, r) = (self.values(self.simulated), self.values(self.recorded));
         if PARAMETER_METRICS.contains(&self.metric) {
             return vec![self.row(Kind::Parameter, Verdict::NotCompared)];
+        }
+        if let Some(reason) = self.reason {
+            let mut row = self.row(Kind::Machine, Verdict::NotCompared);
+            row.notes.push(reason.to_owned());
+            return vec![row];
         }
         if !self.simulated.metrics.contains_key(self.metric) {
             let mut row = self.row(Kind::OnlyRecorded, Verdict::Differs);

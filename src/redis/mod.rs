@@ -250,8 +250,8 @@ pub struct Cx<'a> {
     pub conns: &'a mut ConnIds,
     pub packets: &'a mut Spare,
     pub(crate) at: SimTime,
-    /// What saving a small file takes on this machine.
-    pub(crate) save: crate::base::Quantiles,
+    /// What rewriting a configuration file takes on this machine.
+    pub(crate) rewrite: crate::base::Quantiles,
     /// What the process has spent in this turn on work that its log lines show. What it sends leaves
     /// when the turn is over.
     pub(crate) spent: Dur,
@@ -341,10 +341,10 @@ impl Cx<'_> {
         self.out.push(Effect::Persist(write));
     }
 
-    /// Waits until something small is on the disk: log lines of this turn come after it, and so does all
-    /// that leaves.
-    pub fn wait_for_disk(&mut self, rng: &mut Rng) {
-        let time = self.save.draw(rng);
+    /// Waits until a new configuration file is on the disk: log lines of this turn come after it, and so
+    /// does all that leaves.
+    pub fn wait_for_rewrite(&mut self, rng: &mut Rng) {
+        let time = self.rewrite.draw(rng);
         self.spent += time;
         self.out.push(Effect::Busy(time));
     }

@@ -5,6 +5,7 @@ use crate::check::Cause;
 use crate::check::happening::HAPPENINGS;
 use crate::check::invariant::INVARIANTS;
 use crate::redis::client::Rules;
+use crate::redis::client::sentinel::Preset;
 use crate::world::net::NetModel;
 
 /// One key.
@@ -282,7 +283,7 @@ pub(super) const TABLES: &[Table] = &[
                 "kind",
                 "word",
                 "needed",
-                "`app`: an application with a cluster-aware library. `cluster-writer`: an `app` with one command under way at most. `writer`: one node, one key, a fixed rate, answered or not. `prober`: one node, one write at a time, notes when the answer changes.",
+                "`app`: an application with a cluster-aware library. `cluster-writer`: an `app` with one command under way at most. `sentinel-writer`: keys of its own, written to the master that the sentinels name. `writer`: one node, one key, a fixed rate, answered or not. `prober`: one node, one write at a time, notes when the answer changes.",
             ),
             key("name", "name", "client1, ...", "What it is called."),
             key("count", "1 to 1000", "one, without a number", "So many of them: `name-1`, `name-2`, ..."),
@@ -290,7 +291,7 @@ pub(super) const TABLES: &[Table] = &[
                 "library",
                 "name",
                 "plain",
-                "app: whose rules for maps, redirections, retries and timeouts it follows; see the libraries below.",
+                "app: whose rules for maps, redirections, retries and timeouts it follows. sentinel-writer: how it finds its master (redis-py). See the libraries below.",
             ),
             key(
                 "rate",
@@ -711,6 +712,11 @@ pub fn reference_markdown() -> String {
     out.push_str("| library | read from | what it does |\n| --- | --- | --- |\n");
     for r in Rules::ALL {
         out.push_str(&format!("| `{}` | {} | {} |\n", r.name, r.source, r.doc));
+    }
+    out.push_str("\nFor `sentinel-writer`:\n\n| library | read from | what it does |\n| --- | --- | --- |\n");
+    for (name, preset) in Preset::ASKING {
+        let (source, doc) = preset.doc();
+        out.push_str(&format!("| `{name}` | {source} | {doc} |\n"));
     }
     out.push_str("\n## What kills an acknowledged write\n\nFor `lost-by` of `expect.writes`.\n\n");
     out.push_str("| cause | what would have kept it |\n| --- | --- |\n");

@@ -20,7 +20,8 @@ use std::sync::Arc;
 use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
 use crate::redis::admin::Admin;
 use crate::redis::bus::packet::Spare;
-use crate::redis::client::Client;
+use crate::redis::client::sentinel::SentinelClient;
+use crate::redis::client::{Client, ClientSpec};
 use crate::redis::registry::Registry;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
@@ -251,7 +252,12 @@ impl World {
     fn add_clients(&mut self) {
         let plan = self.plan.clone();
         for c in &plan.clients {
-            let program = Program::Client(Box::new(Client::new(&c.spec, &*plan)));
+            let program = match &c.spec {
+                ClientSpec::Sentinel(spec) => {
+                    Program::SentinelClient(Box::new(SentinelClient::new((**spec).clone())))
+                }
+                spec => Program::Client(Box::new(Client::new(spec, &*plan))),
+            };
             let id = self.add_client(&c.name, c.ip, program);
             self.hosts[id].place = c.place.clone();
         }
@@ -410,7 +416,7 @@ impl World {
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
-            save: self.plan.host.save,
+            rewrite: self.plan.host.rewrite,
             spent: Dur::ZERO,
         };
         if let Some((input, cause)) = first {
@@ -713,7 +719,7 @@ impl World {
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
-            save: self.plan.host.save,
+            rewrite: self.plan.host.rewrite,
             spent: Dur::ZERO,
         };
         match &mut h.program {

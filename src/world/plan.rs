@@ -24,6 +24,13 @@ pub struct Plan {
     pub epoch_us: u64,
 }
 
+impl Plan {
+    /// Whether sentinels watch the data nodes.
+    pub fn has_sentinels(&self) -> bool {
+        self.nodes.iter().any(|n| n.sentinel.is_some())
+    }
+}
+
 impl crate::redis::ClusterShape for Plan {
     fn addresses(&self) -> Vec<Addr> {
         self.nodes.iter().map(NodeSpec::addr).collect()
@@ -135,6 +142,9 @@ pub struct HostModel {
     pub save: Quantiles,
     /// The same without syncing: it is in the kernel's cache then.
     pub write: Quantiles,
+    /// Time that a sentinel takes to rewrite its file: the old one is read, a new one is made, synced and
+    /// renamed, its folder is synced, and then the file once more. A good ten times a nodes.conf.
+    pub rewrite: Quantiles,
     /// What work costs: forks, dumps, loading, the disk.
     pub machine: Machine,
     /// From a power-on to the exec of the server.
@@ -150,6 +160,7 @@ impl Default for HostModel {
             cron: Quantiles::new(60, 110, 200, 500, 1500),
             save: Quantiles::new(60, 150, 350, 900, 3000),
             write: Quantiles::new(40, 60, 90, 250, 1500),
+            rewrite: Quantiles::new(1150, 1700, 3000, 8000, 20_000),
             machine: Machine::default(),
             reboot: Dur::secs(20),
         }

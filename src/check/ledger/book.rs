@@ -10,8 +10,10 @@ use super::owners::{Move, Owners, Process};
 use super::{Cause, Ledger, clients};
 use crate::base::SimTime;
 use crate::redis::client::history::{History, version};
+use crate::redis::client::sentinel::SentinelClient;
 use crate::redis::client::{App, Client, ClientSpec, Outcome};
 use crate::redis::server::keyspace::Object;
+use crate::slot::key_slot;
 use crate::trace::{Fact, HostId};
 use crate::world::World;
 
@@ -257,6 +259,29 @@ impl Book {
                             out.lose(self.killer(by, write.slot, at), 1);
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// Adds the writes of a client that finds its master through sentinels.
+    pub(super) fn count_sentinels(&self, w: &World, c: &SentinelClient, out: &mut Ledger) {
+        let acked = c.acks.len() as u64;
+        let unknown = c.unacked.len() as u64;
+        out.sent += c.sent;
+        out.acked += acked;
+        out.unknown += unknown;
+        out.refused += c.sent.saturating_sub(acked + unknown + c.under_way());
+        for &(n, at, addr) in &c.acks {
+            let key = format!("{}:{n}", c.spec.prefix);
+            let slot = key_slot(key.as_bytes());
+            let by = w.plan.nodes.iter().position(|node| node.addr() == c.addrs[addr]);
+            match self.owners.of(slot).filter(|&o| self.owners.serves(w, o)) {
+                None => out.unserved += 1,
+                Some(o) if w.server(o.host).is_some_and(|s| s.db.get(key.as_bytes()).is_some()) => {}
+                Some(_) => {
+                    let at = SimTime(at.0.saturating_sub(w.plan.epoch_us));
+                    out.lose(self.killer(by.map(|i| HostId(i as u32)), slot, at), 1);
                 }
             }
         }

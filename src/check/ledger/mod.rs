@@ -154,6 +154,12 @@ pub fn ledger(w: &World, book: &Book, client: Option<&str>) -> Ledger {
             book.count(w, host, c, &mut out);
         }
     }
+    for host in w.hosts.ids() {
+        let Some(c) = w.sentinel_client(host) else { continue };
+        if client.is_none_or(|name| is_called(w.names.host_name(host), name)) {
+            book.count_sentinels(w, c, &mut out);
+        }
+    }
     out.kept = out.acked.saturating_sub(out.lost + out.unserved);
     out
 }

@@ -59,8 +59,8 @@ pub fn comparison(c: &Comparison, glyphs: Glyphs) -> String {
         for row in of_variant().filter(|r| matches!(r.kind, Kind::Value | Kind::Share | Kind::OnlyRecorded)) {
             write_row(&mut t, row, glyphs);
         }
-        let mut rest =
-            of_variant().filter(|r| matches!(r.kind, Kind::Parameter | Kind::OnlySimulated)).peekable();
+        let aside = |k: Kind| matches!(k, Kind::Parameter | Kind::Machine | Kind::OnlySimulated);
+        let mut rest = of_variant().filter(|r| aside(r.kind)).peekable();
         if rest.peek().is_some() {
             t += "  Not compared:\n";
         }

@@ -6,11 +6,13 @@
 
 pub mod events;
 pub mod extract;
+mod machine;
 mod script;
 mod setup;
 mod writers;
 
 use super::oracle::{Metrics, Trial};
+pub use machine::machines_own;
 pub use script::Recorder;
 pub use setup::{Knobs, Setup};
 

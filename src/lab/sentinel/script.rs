@@ -7,7 +7,7 @@ use super::events::{Line, events, round1};
 use super::extract::{Extract, Marks, extract};
 use super::setup::{GROUP, Knobs, Setup, secs};
 use super::writers;
-use crate::base::{Dur, Rng, SimTime};
+use crate::base::{Dur, Rng};
 use crate::lab::oracle::Metrics;
 use crate::redis::Addr;
 use crate::redis::client::sentinel::{Preset, SentinelClient, SentinelClientSpec};
@@ -35,8 +35,6 @@ pub struct Recorder<'a> {
     writers: Vec<HostId>,
     /// Events of sentinels are looked for from here on.
     seen: usize,
-    /// When the machine will hold the clients up, and for how long.
-    stall: Option<(SimTime, Dur)>,
 }
 
 impl<'a> Recorder<'a> {
@@ -58,7 +56,6 @@ impl<'a> Recorder<'a> {
             writers: Vec::new(),
             knobs,
             seen: 0,
-            stall: None,
         }
     }
 
@@ -92,13 +89,6 @@ impl<'a> Recorder<'a> {
     fn sleep(&mut self, s: f64) {
         let late = Dur::us(60 + u64::from(self.rng.below(300)));
         let end = self.w.now() + Dur(secs(s.max(0.0)).0 + late.0);
-        if let Some((at, time)) = self.stall.filter(|(at, _)| *at <= end) {
-            self.stall = None;
-            self.w.run_until(at);
-            for node in self.writers.iter().map(|&c| self.name(c)).collect::<Vec<_>>() {
-                self.act(Action::Busy { node, time });
-            }
-        }
         self.w.run_until(end);
     }
     /// A question on a fresh connection takes a script so long.
@@ -225,14 +215,6 @@ impl<'a> Recorder<'a> {
         self.writers.push(h);
     }
     fn resolver(&mut self) {
-        if let Some(stalls) = self.setup.stalls.get(&self.variant).filter(|s| !s.is_empty()) {
-            // The writers send every 10 ms: what is longer is the machine's.
-            let gap = stalls[self.rng.below(stalls.len() as u32) as usize];
-            let time = secs((gap / 1000.0 - 1.0 / self.knobs.rate).max(0.0));
-            let within = if self.setup.scenario == "T4" { 10.0 } else { 0.9 };
-            let wait = self.uniform(0.0, within);
-            self.stall = Some((self.w.now() + secs(wait), time));
-        }
         self.client("w", Preset::Resolve, 1, Ipv4Addr::LOCALHOST);
     }
     fn sticky(&mut self, name: &str, window: usize) {

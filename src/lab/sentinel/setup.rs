@@ -1,15 +1,13 @@
 //! The deployment and the parameters of a recording, with the recorder's defaults filled in.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::variants;
-use crate::base::{Dur, Quantiles};
+use crate::base::Dur;
 use crate::lab::recording::Recording;
-use crate::lab::stats;
 use crate::params::{Config, MonitorConf, ReplicaOf, SENTINEL_PORT, SentinelConf, Source};
 use crate::world::plan::{ClockSpec, Formation, NodeSpec, Place, Plan, Start};
 
@@ -62,8 +60,6 @@ pub struct Setup {
     pub knobs: Knobs,
     /// Network and host model.
     pub base: Arc<Plan>,
-    /// For how long, in ms, the recorder's machine held up its clients at worst, by variant.
-    pub stalls: BTreeMap<String, Vec<f64>>,
 }
 
 impl Setup {
@@ -82,7 +78,6 @@ impl Setup {
             variants: names.iter().map(|v| v.to_string()).collect(),
             knobs,
             base,
-            stalls: BTreeMap::new(),
         }
     }
 
@@ -110,38 +105,7 @@ impl Setup {
                 k.max_lag = small("max_lag").unwrap_or(k.max_lag);
             }
         }
-        self.adopt_machine(recording);
         self.variants = recording.trials.iter().map(|t| t.variant.clone()).collect();
-    }
-
-    /// Takes over what the recorder's machine was like: how long its disk took (a candidate saves its own
-    /// vote between `+try-failover` and `+vote-for-leader`), and for how long it held its clients up when
-    /// nothing else did: in T4 no fault ever stops the writers, and where no replica is ever promoted their
-    /// last write comes before the fault, so that their longest gaps are the machine's.
-    fn adopt_machine(&mut self, recording: &Recording) {
-        let values = |name: &str| -> Vec<f64> {
-            recording.trials.iter().filter_map(|t| t.metrics.get(name).copied().flatten()).collect()
-        };
-        let (tried, voted) = (values("try_first"), values("vote_first"));
-        if self.scenario != "T4" && tried.len() == voted.len() && tried.len() >= 5 {
-            let syncs: Vec<f64> = tried.iter().zip(&voted).map(|(t, v)| (v - t).max(0.1) / 3.0).collect();
-            let syncs = stats::sorted(&syncs);
-            let at = |q: f64| (stats::quantile(&syncs, q).unwrap_or_default() * 1000.0) as u64;
-            let mut base = (*self.base).clone();
-            base.host.save = Quantiles::new(at(0.0), at(0.5), at(0.9), at(0.99), at(1.0));
-            self.base = Arc::new(base);
-        }
-        let nothing_else = |variant: &str| {
-            matches!(
-                (self.scenario.as_str(), variant),
-                ("T2", "nomajority") | ("T4" | "T5", _) | ("T7", "allprio0")
-            )
-        };
-        for t in recording.trials.iter().filter(|t| nothing_else(&t.variant)) {
-            let gaps = ["longest_ack_gap:w", "longest_ack_gap:sticky"];
-            let gaps = gaps.iter().filter_map(|name| t.metrics.get(*name).copied().flatten());
-            self.stalls.entry(t.variant.clone()).or_default().extend(gaps);
-        }
     }
 
     /// The variant of trial `k`: they take turns.

@@ -36,6 +36,9 @@ pub enum ClientSpec {
     Prober { node: Addr, key: String, period: Dur },
     /// An application with a cluster-aware library.
     App(Box<AppSpec>),
+    /// A writer with a library that finds its master through sentinels: a program of its own, see
+    /// [`sentinel`].
+    Sentinel(Box<sentinel::SentinelClientSpec>),
 }
 
 /// What became of one write.

@@ -106,7 +106,7 @@ impl Client {
                     self.put(cx);
                 }
             }
-            ClientSpec::App(_) => {}
+            ClientSpec::App(_) | ClientSpec::Sentinel(_) => {}
         }
     }
 

@@ -10,7 +10,8 @@ use crate::base::{Dur, NodeTime};
 use crate::redis::server::command::request;
 use crate::redis::{Addr, Cx, Input, Message, Timer};
 use crate::resp::Value;
-use crate::trace::ConnId;
+use crate::slot::key_slot;
+use crate::trace::{ConnId, Fact};
 
 /// How a client finds the master, and when it looks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,38 @@ impl Preset {
         ("redis-py", Preset::RedisPy),
         ("jedis", Preset::Jedis),
         ("lettuce", Preset::Lettuce),
+    ];
+
+    /// Where its behaviour was read, and in a sentence what it does; for those that a scenario can name.
+    pub fn doc(self) -> (&'static str, &'static str) {
+        match self {
+            Preset::Sticky => ("", "Always one address; an open connection is never given up."),
+            Preset::Resolve => (
+                "sentinel_recorder.py",
+                "asks the sentinels in order before each connection, gives up at the first error, tries again after 10 ms",
+            ),
+            Preset::RedisPy => (
+                "redis-py 5, Sentinel.discover_master",
+                "SENTINEL MASTERS in order, the one that answered first the next time; a master that is down for the \
+                 sentinel asked is none",
+            ),
+            Preset::Jedis => (
+                "jedis 5, JedisSentinelPool",
+                "asks once, then moves when any sentinel publishes +switch-master; subscribes again 5 s after a loss",
+            ),
+            Preset::Lettuce => (
+                "lettuce 6, RedisClient with a sentinel URI",
+                "asks before each connection; waits 1, 2, 4, ... ms, at most 30 s, after each failure",
+            ),
+        }
+    }
+
+    /// Those that find their master through sentinels.
+    pub const ASKING: [(&'static str, Preset); 4] = [
+        ("redis-py", Preset::RedisPy),
+        ("jedis", Preset::Jedis),
+        ("lettuce", Preset::Lettuce),
+        ("resolve", Preset::Resolve),
     ];
 }
 
@@ -97,13 +130,18 @@ pub struct SentinelClient {
     /// Order in which sentinels are asked.
     order: Vec<usize>,
     sentinel_conns: Vec<ConnId>,
+    /// Sentinels that it does not hear, and when it tries to again.
+    deaf: Vec<(NodeTime, usize)>,
     /// What a listening client believes.
     believed: Option<Addr>,
     failures: u32,
+    /// Whether its last write was acknowledged; none before the first.
+    serves: Option<bool>,
 }
 
 const SEND: u8 = 0;
 const EXPIRE: u8 = 1;
+const LISTEN: u8 = 2;
 /// How long a client waits before it tries again.
 const REST: Dur = Dur::ms(10);
 /// How long it waits for a sentinel.
@@ -114,6 +152,8 @@ const LOOK: Dur = Dur::ms(50);
 const MAKE_UP: Dur = Dur::ms(200);
 /// Lettuce's longest wait. lettuce: Delay.exponential, 30 s
 const LONGEST_WAIT: Dur = Dur::secs(30);
+/// How long Jedis waits before it subscribes to a lost sentinel again.
+const RESUBSCRIBE: Dur = Dur::secs(5);
 const DATA_TAG: u32 = 1000;
 
 impl SentinelClient {
@@ -135,8 +175,10 @@ impl SentinelClient {
             next_send: NodeTime(0),
             order: (0..n).collect(),
             sentinel_conns: vec![ConnId::NONE; n],
+            deaf: Vec::new(),
             believed: None,
             failures: 0,
+            serves: None,
         }
     }
 
@@ -169,6 +211,7 @@ impl SentinelClient {
         match input {
             Input::Timer(Timer::Tick(SEND)) => self.due(cx),
             Input::Timer(Timer::Tick(EXPIRE)) => self.expire(cx),
+            Input::Timer(Timer::Tick(LISTEN)) => self.listen_again(cx),
             Input::Connected { conn, .. } if conn == self.conn => self.connected(cx),
             Input::ConnectFailed { conn, .. } if conn == self.conn => {
                 self.conn = ConnId::NONE;
@@ -187,6 +230,26 @@ impl SentinelClient {
             },
             _ => {}
         }
+    }
+
+    /// Writes without an answer yet.
+    pub fn under_way(&self) -> u64 {
+        self.inflight.len() as u64
+    }
+
+    /// Records when writes begin, or cease, to be acknowledged.
+    fn tell(&mut self, cx: &mut Cx<'_>, n: u64, error: Option<&str>) {
+        let ok = error.is_none();
+        let news = self.serves != Some(ok) && (ok || self.serves.is_some());
+        self.serves = Some(ok);
+        if !news {
+            return;
+        }
+        let (by, slot) = (cx.host, key_slot(format!("{}:{n}", self.spec.prefix).as_bytes()));
+        cx.emit(match error {
+            None => Fact::WriteAccepted { by, slot },
+            Some(text) => Fact::WriteRefused { by, slot, error: text.into() },
+        });
     }
 
     fn note(&mut self, cx: &Cx<'_>, class: &str) {
@@ -275,6 +338,8 @@ impl SentinelClient {
         let listens = tag >= DATA_TAG;
         let s = (tag % DATA_TAG) as usize;
         if listens {
+            self.deaf.push((cx.now + RESUBSCRIBE, s));
+            cx.arm(Timer::Tick(LISTEN), RESUBSCRIBE);
             return;
         }
         if let Some(conn) = self.sentinel_conns.get_mut(s) {
@@ -292,9 +357,25 @@ impl SentinelClient {
         if self.spec.preset != Preset::Jedis {
             return;
         }
-        for (s, addr) in self.spec.sentinels.clone().into_iter().enumerate() {
-            let conn = cx.connect(addr, DATA_TAG + s as u32);
-            cx.send(conn, Message::Request(request(&["SUBSCRIBE", "+switch-master"])));
+        for s in 0..self.spec.sentinels.len() {
+            self.subscribe(cx, s);
+        }
+    }
+
+    fn subscribe(&mut self, cx: &mut Cx<'_>, s: usize) {
+        let conn = cx.connect(self.spec.sentinels[s], DATA_TAG + s as u32);
+        cx.send(conn, Message::Request(request(&["SUBSCRIBE", "+switch-master"])));
+    }
+
+    /// Sentinels whose connection was lost are subscribed to again after a while.
+    ///
+    /// jedis: JedisSentinelPool.MasterListener.run, subscribeRetryWaitTimeMillis
+    fn listen_again(&mut self, cx: &mut Cx<'_>) {
+        let due: Vec<usize> = self.deaf.iter().filter(|(at, _)| *at <= cx.now).map(|(_, s)| *s).collect();
+        self.deaf.retain(|(at, _)| *at > cx.now);
+        due.into_iter().for_each(|s| self.subscribe(cx, s));
+        if let Some(next) = self.deaf.iter().map(|(at, _)| *at).min() {
+            cx.arm(Timer::Tick(LISTEN), next.since(cx.now));
         }
     }
 
@@ -354,8 +435,11 @@ impl SentinelClient {
         cx.arm(Timer::Tick(EXPIRE), wait);
     }
 
-    fn drop_connection(&mut self, cx: &Cx<'_>, why: &str) {
+    fn drop_connection(&mut self, cx: &mut Cx<'_>, why: &str) {
         self.note(cx, why);
+        if !self.at_once {
+            self.tell(cx, self.sent, Some(why));
+        }
         let open = std::mem::take(&mut self.inflight);
         self.unacked.extend(open.into_iter().map(|(n, _)| n));
         self.doing = Doing::Resting;
@@ -388,6 +472,9 @@ impl SentinelClient {
         let Some((n, _)) = self.inflight.pop_front() else { return };
         let Value::Error(text) = value else {
             self.acks.push((n, cx.now, self.current));
+            if !self.at_once {
+                self.tell(cx, n, None);
+            }
             self.due(cx);
             return;
         };

@@ -8,11 +8,6 @@ use crate::params::{MonitorConf, SentinelConf};
 use crate::redis::{Cx, DiskWrite};
 use crate::trace::sentinel::SentinelNote;
 
-/// The file, its folder after the rename, and the file once more.
-///
-/// redis: config.c rewriteConfigOverwriteFile, sentinel.c sentinelFlushConfig @7.0.15
-const SYNCS: u32 = 3;
-
 impl Sentinel {
     /// Takes the masters of the file, with what was known of them when it was saved. Lines that cannot be
     /// carried out were refused when the file was read.
@@ -49,13 +44,10 @@ impl Sentinel {
 
     /// Saves the state. What is sent in this turn leaves after it.
     ///
-    /// redis: sentinelFlushConfig @7.0.15
+    /// redis: sentinelFlushConfig, config.c rewriteConfigOverwriteFile @7.0.15
     pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
         let conf = self.saved();
-        // The file is written, renamed and synced, and then synced once more: three waits for the disk.
-        for _ in 0..SYNCS {
-            cx.wait_for_disk(&mut self.disk);
-        }
+        cx.wait_for_rewrite(&mut self.disk);
         cx.persist(DiskWrite::Sentinel(Arc::new(conf)));
         let cause = cx.cause;
         self.note(cx, SentinelNote::Saved);

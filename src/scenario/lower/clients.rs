@@ -11,14 +11,17 @@ use super::deploy::{NAME_RULE, is_name};
 use crate::base::Dur;
 use crate::params::nearest;
 use crate::redis::admin::master_range;
+use crate::redis::client::sentinel::{Preset, SentinelClientSpec};
 use crate::redis::client::workload::{Keys, Load, Spread};
 use crate::redis::client::{AppSpec, ClientSpec, ReadFrom, Rules};
 use crate::slot::key_slot;
-use crate::world::plan::{ClientPlan, Place};
+use crate::world::plan::{ClientPlan, NodeSpec, Place};
 
 /// More clients are refused.
 const MAX_CLIENTS: usize = 1000;
-const KINDS: [&str; 4] = ["app", "cluster-writer", "writer", "prober"];
+const KINDS: [&str; 5] = ["app", "cluster-writer", "sentinel-writer", "writer", "prober"];
+/// How long a client of sentinels waits for an answer, if nothing else is said.
+const SENTINEL_TIMEOUT: Dur = Dur::ms(500);
 
 impl Lower {
     pub(super) fn clients(&mut self, list: &[Spanned<schema::Client>]) {
@@ -64,6 +67,7 @@ impl Lower {
         let spec = match kind.get_ref().as_str() {
             kind @ ("app" | "cluster-writer") => self.app(c, kind == "app"),
             kind @ ("writer" | "prober") => self.probe(c, kind, table.span()),
+            "sentinel-writer" => self.sentinel_writer(c, table.span()),
             other => {
                 let help = nearest(other, KINDS).map_or_else(
                     || format!("there are {}", KINDS.join(", ")),
@@ -76,8 +80,61 @@ impl Lower {
         let Some(spec) = spec else { return };
         for name in names {
             let place = Place { host: c.host.clone(), rack: c.rack.clone(), zone: c.zone.clone() };
-            self.clients.push(ClientPlan { name, ip: Ipv4Addr::LOCALHOST, place, spec: spec.clone() });
+            let mut spec = spec.clone();
+            if let ClientSpec::Sentinel(spec) = &mut spec {
+                // Keys of its own.
+                spec.prefix.clone_from(&name);
+            }
+            self.clients.push(ClientPlan { name, ip: Ipv4Addr::LOCALHOST, place, spec });
         }
+    }
+
+    /// A writer that finds its master through the sentinels of the deployment.
+    fn sentinel_writer(&mut self, c: &schema::Client, place: Range<usize>) -> Option<ClientSpec> {
+        let apps = "app and cluster-writer";
+        self.only_for(&c.arrivals, "arrivals", apps);
+        self.only_for(&c.workers, "workers", apps);
+        self.only_for(&c.think, "think", apps);
+        self.only_for(&c.reads, "reads", apps);
+        self.only_for(&c.read_from, "read-from", apps);
+        self.only_for(&c.keys, "keys", apps);
+        self.only_for(&c.spread, "spread", apps);
+        self.only_for(&c.tag, "tag", apps);
+        self.only_for(&c.value_size, "value-size", apps);
+        self.only_for(&c.connect_timeout, "connect-timeout", apps);
+        self.only_for(&c.retries, "retries", apps);
+        self.only_for(&c.wait, "wait", apps);
+        self.only_for(&c.node, "node", "writer and prober");
+        self.only_for(&c.key, "key", "writer and prober");
+        let mut preset = Preset::RedisPy;
+        if let Some(name) = &c.library {
+            match Preset::ASKING.iter().find(|(known, _)| known == name.get_ref()) {
+                Some((_, found)) => preset = *found,
+                None => {
+                    self.unknown_name(name, "library", &Preset::ASKING.map(|(name, _)| name.to_string()));
+                    return None;
+                }
+            }
+        }
+        let watching = self.nodes.iter().filter(|n| n.sentinel.is_some());
+        let sentinels = watching.clone().map(NodeSpec::addr).collect::<Vec<_>>();
+        let group = watching.flat_map(|n| n.sentinel.iter().flat_map(|s| &s.masters)).next();
+        let Some(group) = group.map(|m| m.name.clone()) else {
+            let help = "a client finds its master through sentinels: add a [sentinel] table".to_string();
+            self.wrong(place, "there is no sentinel to ask", Some(help));
+            return None;
+        };
+        let window = c.in_flight.as_ref().and_then(|n| self.number(n, 1..=10_000, "number of commands"));
+        Some(ClientSpec::Sentinel(Box::new(SentinelClientSpec {
+            preset,
+            group,
+            sentinels,
+            addr: None,
+            prefix: String::new(),
+            interval: self.every(c, 100),
+            window: window.unwrap_or(1) as usize,
+            timeout: c.timeout.as_ref().map_or(SENTINEL_TIMEOUT, |t| t.get_ref().0.max(Dur::ms(1))),
+        })))
     }
 
     fn every(&mut self, c: &schema::Client, default: u64) -> Dur {
