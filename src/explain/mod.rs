@@ -4,10 +4,12 @@
 //!
 //! Pure functions over trace, names and plan: they change nothing and look into no program. Times are
 //! integers. Read first: [`Failover`], then [`failovers`]; `votes` holds ballots and losers, `mechanism`
-//! the mechanisms, `story` what the trace says of hosts at a time, `words` the sentences.
+//! the mechanisms, `story` what the trace says of hosts at a time, `words` the sentences. [`sentinel`] does the
+//! same for failovers that sentinels carry out.
 
 mod anatomy;
 mod mechanism;
+pub mod sentinel;
 mod story;
 mod votes;
 mod words;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::sentinel::{SentinelEvent, SentinelNote};
+use super::thought::SentinelThought;
 use super::{HostId, NodeId};
 use crate::base::Dur;
 
@@ -657,6 +658,8 @@ pub enum Fact {
     Sentinel(Box<SentinelEvent>),
     /// A line of a sentinel's log that is no event.
     SentinelNote(SentinelNote),
+    /// What a sentinel knew when it decided, and did not log.
+    SentinelThought(Box<SentinelThought>),
 
     // ---- clients -------------------------------------------------------------------------------
     /// The first write of a client that a node accepts, or the first after others were refused.

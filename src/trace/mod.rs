@@ -12,6 +12,7 @@ pub mod log;
 pub mod ndjson;
 pub mod sentinel;
 pub mod text;
+pub mod thought;
 
 pub use digest::{Digest, Rung};
 pub use fact::{

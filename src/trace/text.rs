@@ -91,6 +91,7 @@ impl Topic {
         match fact {
             Sentinel(e) => e.event.topic(),
             SentinelNote(note) => note.topic(),
+            SentinelThought(thought) => thought.topic(),
             ConfigRewritten => Topic::Process,
             Formed
             | Killed
@@ -687,6 +688,7 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         | Fact::Printed { .. }
         | Fact::ToolStarted { .. }
         | Fact::ToolEnded { .. }
+        | Fact::SentinelThought(_)
         | Fact::CommandRead { .. } => None,
     }
 }
@@ -756,6 +758,7 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
     match fact {
         Fact::Sentinel(e) => e.headline(names),
         Fact::SentinelNote(note) => note.headline(names),
+        Fact::SentinelThought(thought) => thought.headline(names),
         Fact::ConfigRewritten => "writes its configuration file anew".into(),
         Fact::Formed => "the deployment is formed: all nodes agree, every replica is in sync".into(),
         Fact::Started { boot: 1, pid } => format!("starts (pid {pid})"),

@@ -2,10 +2,11 @@
 //! (ODOWN). What the others believe is asked for while this one believes it.
 
 use super::Sentinel;
-use super::state::{Asked, GroupId, InstanceId, Ms, Role, State, flag};
+use super::state::{Asked, GroupId, Instance, InstanceId, Ms, Role, State, flag, place};
 use crate::redis::Cx;
 use crate::resp::Value;
 use crate::trace::sentinel::{Detail, Kind, SentinelNote};
+use crate::trace::thought::{DownWhy, Opinion, SentinelThought};
 
 impl Sentinel {
     /// redis: sentinelCheckSubjectivelyDown @7.0.15
@@ -48,6 +49,14 @@ impl Sentinel {
             return;
         }
         if down {
+            let (why, for_ms, limit_ms) = match () {
+                () if elapsed > down_after => (DownWhy::Silent, elapsed, down_after),
+                () if demoted() => {
+                    (DownWhy::SaysReplica, now - instance.role_since, down_after + self.periods.info * 2)
+                }
+                () => (DownWhy::Rebooted, now - instance.reboot_since, self.group_of(x).reboot_down_after),
+            };
+            self.think(cx, || SentinelThought::Down { about: self.subject(x), for_ms, limit_ms, why });
             let cause = self.instances[x].because;
             let fact = self.event_because(cx, Kind::Sdown, Some(x), Detail::None, cause);
             let instance = &mut self.instances[x];
@@ -89,6 +98,7 @@ impl Sentinel {
             return;
         }
         if down {
+            self.note_opinions(cx, g, now);
             let detail = Detail::Agree { count, quorum };
             let fact = self.event_because(cx, Kind::Odown, Some(me), detail, said);
             let master = &mut self.instances[me];
@@ -99,6 +109,21 @@ impl Sentinel {
             self.event(cx, Kind::OdownCleared, Some(me), Detail::None);
             self.instances[me].flags &= !flag::O_DOWN;
         }
+    }
+
+    /// Records who else said that the master is down, when, and of which address.
+    fn note_opinions(&self, cx: &mut Cx<'_>, g: GroupId, now: Ms) {
+        self.think(cx, || {
+            let group = &self.groups[g];
+            let sentinels = group.sentinels.iter().map(|&s| &self.instances[s]);
+            let opinion = |s: &Instance| Opinion {
+                of: s.name.clone(),
+                age_ms: now - s.peer.last_down_reply,
+                about: s.peer.said_of.unwrap_or(place(self.master(g).addr)),
+            };
+            let yes = sentinels.filter(|s| s.is(flag::MASTER_DOWN)).map(opinion).collect();
+            SentinelThought::Opinions { group: group.name.clone(), yes }
+        });
     }
 
     /// Asks the other sentinels whether they see the master down too, and for their votes if a failover
@@ -127,6 +152,7 @@ impl Sentinel {
             let words = ["SENTINEL", "is-master-down-by-addr", &ip, &port, &epoch, &id];
             let before = cx.cause;
             cx.cause = if seeks_vote { self.groups[g].because } else { because };
+            self.instances[s].peer.asked_of = Some(place(addr));
             self.send(cx, s, Asked::MasterDown(s), &words);
             cx.cause = before;
         }
@@ -147,6 +173,7 @@ impl Sentinel {
             false => peer.flags &= !flag::MASTER_DOWN,
         }
         peer.peer.said = cx.cause;
+        peer.peer.said_of = peer.peer.asked_of;
         if leader == b"*" {
             return;
         }
@@ -179,7 +206,17 @@ impl Sentinel {
         let down = !self.tilt && found.is_some_and(|g| self.master(g).is(flag::S_DOWN));
         let (mut leader, mut leader_epoch) = (None, 0);
         if let Some(g) = found.filter(|_| candidate != "*") {
+            let before = self.groups[g].leader_epoch;
             (leader, leader_epoch) = self.vote(cx, g, epoch, candidate);
+            if leader_epoch == before {
+                self.think(cx, || SentinelThought::VoteKept {
+                    group: self.groups[g].name.clone(),
+                    by: candidate.into(),
+                    epoch,
+                    given: leader.clone(),
+                    given_epoch: leader_epoch,
+                });
+            }
         }
         Value::Array(vec![
             Value::Int(i64::from(down)),

@@ -6,7 +6,8 @@ use super::Sentinel;
 use super::state::{InstanceId, subject};
 use crate::redis::Cx;
 use crate::trace::sentinel::{Detail, Kind, SentinelEvent, SentinelNote, Subject};
-use crate::trace::{Fact, FactId, LogLevel};
+use crate::trace::thought::SentinelThought;
+use crate::trace::{Fact, FactId, Level, LogLevel};
 
 impl Sentinel {
     pub(super) fn subject(&self, x: InstanceId) -> Subject {
@@ -85,6 +86,11 @@ impl Sentinel {
         let name: Arc<str> = group.name.clone();
         let call = format!("{path} {name} {role} start {} {} {} {}", from.ip, from.port, to.ip, to.port);
         self.script(cx, call);
+    }
+
+    /// Records why something is decided, if the trace keeps that.
+    pub(super) fn think(&self, cx: &mut Cx<'_>, thought: impl FnOnce() -> SentinelThought) {
+        cx.note(Level::Notice, || Fact::SentinelThought(Box::new(thought())));
     }
 
     pub(super) fn note(&mut self, cx: &mut Cx<'_>, note: SentinelNote) {

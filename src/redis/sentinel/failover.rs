@@ -4,6 +4,7 @@ use super::state::{Asked, GroupId, InstanceId, Ms, State, flag, place};
 use super::{MAX_DESYNC, Sentinel};
 use crate::redis::{Addr, Cx};
 use crate::trace::sentinel::{Detail, Kind, SentinelNote};
+use crate::trace::thought::SentinelThought;
 
 impl Sentinel {
     /// An event of the failover, caused by the one before; of those that follow, it is the cause.
@@ -27,6 +28,15 @@ impl Sentinel {
         let group = &mut self.groups[g];
         group.failover_start = now + Ms::from(self.random.below(MAX_DESYNC));
         group.state_change = now;
+        let group = &self.groups[g];
+        self.think(cx, || SentinelThought::Candidate {
+            group: group.name.clone(),
+            epoch,
+            voters: group.voters() as u32,
+            needed: (group.voters() as i64 / 2 + 1).max(group.quorum) as u32,
+            start_in_ms: group.failover_start - now,
+            election_ms: self.periods.election_timeout.min(group.failover_timeout),
+        });
     }
 
     /// redis: sentinelStartFailoverIfNeeded @7.0.15
@@ -100,6 +110,7 @@ impl Sentinel {
 
     /// redis: sentinelFailoverSelectSlave @7.0.15
     fn choose(&mut self, cx: &mut Cx<'_>, g: GroupId, now: Ms) {
+        self.note_choice(cx, g, now);
         let Some(r) = self.select_slave(g, now) else {
             let me = self.groups[g].me;
             self.step_event(cx, g, Kind::AbortNoGoodSlave, me, Detail::None);

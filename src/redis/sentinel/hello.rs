@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use super::state::place;
-use super::state::{Asked, GroupId, InstanceId, Ms};
+use super::state::{Asked, GroupId, Hello, InstanceId, Ms};
 use super::{HELLO_CHANNEL, Sentinel};
 use crate::params::sentinel::{atoi, strtoull};
-use crate::redis::Cx;
 use crate::redis::server::command::request;
+use crate::redis::{Addr, Cx};
 use crate::resp::Value;
 use crate::trace::sentinel::{Detail, Kind};
 
@@ -18,9 +18,23 @@ impl Sentinel {
         if self.link(x).disconnected {
             return;
         }
-        let instance = &self.instances[x];
-        let group = &self.groups[instance.group];
-        let master = self.current_address(instance.group);
+        let g = self.instances[x].group;
+        let group = &self.groups[g];
+        let of = (self.current_epoch, self.current_address(g), group.config_epoch, self.hello_version);
+        let words = match &group.hello {
+            Some(hello) if hello.of == of => hello.words.clone(),
+            _ => {
+                let words = self.hello(x, of.1);
+                self.groups[g].hello = Some(Hello { of, words: words.clone() });
+                words
+            }
+        };
+        self.send_words(cx, x, Asked::Publish(x), words);
+    }
+
+    /// The same for all that belong to a group: the address of a socket is that of this host.
+    fn hello(&self, x: InstanceId, master: Addr) -> Arc<[Vec<u8>]> {
+        let group = self.group_of(x);
         let port = if self.announce_port != 0 { self.announce_port } else { i64::from(self.conf.port) };
         let tail = format!(
             "{port},{},{},{},{},{},{}",
@@ -31,9 +45,7 @@ impl Sentinel {
             // The address of this very socket.
             None => format!("{},{tail}", self.ip),
         };
-        let words = [self.mapped(x, "PUBLISH"), HELLO_CHANNEL, &payload];
-        let words = request(&words);
-        self.send_words(cx, x, Asked::Publish(x), words);
+        request(&[self.mapped(x, "PUBLISH"), HELLO_CHANNEL, &payload])
     }
 
     /// A message of a data node's channel.
@@ -56,6 +68,11 @@ impl Sentinel {
     ///
     /// redis: sentinelProcessHelloMessage @7.0.15
     pub(super) fn process_hello(&mut self, cx: &mut Cx<'_>, text: &str) {
+        let now = cx.now.ms() as Ms;
+        if let Some(sender) = self.brings_no_news(text) {
+            self.instances[sender].peer.last_hello = now;
+            return;
+        }
         let mut tokens = [""; 8];
         let mut count = 0;
         for token in text.split(',') {
@@ -70,7 +87,6 @@ impl Sentinel {
         }
         let [ip, port, id, current_epoch, name, master_ip, master_port, config_epoch] = tokens;
         let Some(g) = self.group(name) else { return };
-        let now = cx.now.ms() as Ms;
         let port = atoi(port);
         let current_epoch = strtoull(current_epoch);
         let config_epoch = strtoull(config_epoch);
@@ -90,7 +106,16 @@ impl Sentinel {
         }
         if let Some(s) = self.instances.get_mut(sender) {
             s.peer.last_hello = now;
+            s.peer.stale_hello = Some(text.into());
         }
+    }
+
+    /// The sender, if its last hello had the same text: it stands for the same id and address, and epochs
+    /// never go back, so nothing in it is new.
+    fn brings_no_news(&self, text: &str) -> Option<InstanceId> {
+        let g = self.group(text.split(',').nth(4)?)?;
+        let of = |&&s: &&InstanceId| self.instances[s].peer.stale_hello.as_deref() == Some(text);
+        self.groups[g].sentinels.iter().find(of).copied()
     }
 
     /// A sentinel that is not known, or not at this address.

@@ -77,6 +77,9 @@ impl Sentinel {
                 leader: None,
                 leader_epoch: 0,
                 said: FactId::NONE,
+                asked_of: None,
+                said_of: None,
+                stale_hello: None,
             },
             because: FactId::NONE,
         })
@@ -120,6 +123,7 @@ impl Sentinel {
             auth_user: None,
             renamed: Vec::new(),
             because: FactId::NONE,
+            hello: None,
         });
         let me = self.instance(Watched::Master, g, name, addr, cx.now.ms() as Ms);
         self.groups[g].me = me;

@@ -262,6 +262,7 @@ impl Sentinel {
             self.close_pubsub(cx, link);
             if found != x {
                 self.instances[found].addr = addr;
+                self.instances[found].peer.stale_hello = None;
                 updated += 1;
             }
         }

@@ -125,6 +125,8 @@ pub struct Sentinel {
     connections: u64,
     commands: u64,
     ip: std::net::Ipv4Addr,
+    /// Grows when something else than epochs and addresses changes the text of hellos.
+    hello_version: u32,
     /// The process has ended by its own hand: nothing more is done.
     crashed: bool,
     /// Words of commands that are sent all the time.
@@ -174,6 +176,7 @@ impl Sentinel {
             connections: 0,
             commands: 0,
             ip: cx.ip,
+            hello_version: 0,
             crashed: false,
             ping: request(&["PING"]),
             info: request(&["INFO"]),

@@ -3,18 +3,9 @@
 use std::cmp::{Ordering, Reverse};
 
 use super::Sentinel;
-use super::state::{GroupId, Instance, InstanceId, Ms, flag};
-
-/// Why a replica cannot be chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    Down,
-    Disconnected,
-    Silent,
-    PriorityZero,
-    OldInfo,
-    LinkDownTooLong,
-}
+use super::state::{GroupId, Instance, InstanceId, Ms, flag, place};
+use crate::redis::Cx;
+use crate::trace::thought::{Eligible, SentinelThought, Unfit};
 
 impl Sentinel {
     /// Whether the replica may be chosen.
@@ -54,6 +45,28 @@ impl Sentinel {
     pub(super) fn select_slave(&self, g: GroupId, now: Ms) -> Option<InstanceId> {
         let fit = self.groups[g].replicas.iter().copied().filter(|&r| self.unfit(g, r, now).is_none());
         fit.min_by(|&a, &b| better(&self.instances[a], &self.instances[b]))
+    }
+}
+
+impl Sentinel {
+    /// Records among which replicas the choice is.
+    pub(super) fn note_choice(&self, cx: &mut Cx<'_>, g: GroupId, now: Ms) {
+        self.think(cx, || {
+            let eligible = |&r: &InstanceId| {
+                let x = &self.instances[r];
+                let runid: String = x.runid.as_deref().unwrap_or("").chars().take(8).collect();
+                Eligible {
+                    at: place(x.addr),
+                    priority: x.slave.priority,
+                    offset: x.slave.repl_offset,
+                    runid: runid.into(),
+                    unfit: self.unfit(g, r, now),
+                }
+            };
+            let group = &self.groups[g];
+            let replicas = group.replicas.iter().map(eligible).collect();
+            SentinelThought::Choice { group: group.name.clone(), replicas }
+        });
     }
 }
 

@@ -107,6 +107,11 @@ pub struct PeerInfo {
     pub leader_epoch: u64,
     /// Its answer that the master is down.
     pub said: FactId,
+    /// About which address it was asked last, and about which it last said whether it is down.
+    pub asked_of: Option<Place>,
+    pub said_of: Option<Place>,
+    /// Its last hello that brought no news: the same text brings none again.
+    pub stale_hello: Option<Box<str>>,
 }
 
 /// How far a failover is. redis: sentinel.c SENTINEL_FAILOVER_STATE_* @7.0.15
@@ -166,7 +171,19 @@ pub struct Group {
     pub renamed: Vec<(String, String)>,
     /// The latest fact of the failover that runs: the cause of its next.
     pub because: FactId,
+    /// The hello as it was sent last: it seldom changes.
+    pub hello: Option<Hello>,
 }
+
+/// The words of a hello, and what they were made of.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    pub of: HelloKey,
+    pub words: Arc<[Vec<u8>]>,
+}
+
+/// Epoch, address of the master, its configuration's epoch, version of what is announced.
+pub type HelloKey = (u64, Addr, u64, u32);
 
 /// What an answer on a command connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

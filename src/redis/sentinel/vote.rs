@@ -7,6 +7,7 @@ use super::state::{GroupId, Ms};
 use super::{MAX_DESYNC, Sentinel};
 use crate::redis::Cx;
 use crate::trace::sentinel::{Detail, Kind};
+use crate::trace::thought::SentinelThought;
 
 impl Sentinel {
     /// Votes for the candidate, unless a vote was given in this epoch; the vote that counts, and its
@@ -37,7 +38,13 @@ impl Sentinel {
             self.event(cx, Kind::Vote, Some(me), Detail::Vote { leader: leader.clone(), epoch });
             if !leader.eq_ignore_ascii_case(&self.myid) {
                 // Another leads: this one does not try for a while.
-                self.groups[g].failover_start = now + Ms::from(self.random.below(MAX_DESYNC));
+                let wait = Ms::from(self.random.below(MAX_DESYNC));
+                self.groups[g].failover_start = now + wait;
+                let group = &self.groups[g];
+                self.think(cx, || SentinelThought::HoldsBack {
+                    group: group.name.clone(),
+                    ms: wait + 2 * group.failover_timeout,
+                });
             }
         }
         (self.groups[g].leader.clone(), self.groups[g].leader_epoch)

@@ -98,6 +98,7 @@ fn set_one(
             if !old.eq_ignore_ascii_case(&new) {
                 renamed.push((old, new));
             }
+            s.hello_version += 1;
             return Ok(2);
         }
         _ => return Err(unknown()),
@@ -140,6 +141,7 @@ fn config_set(s: &mut Sentinel, cx: &mut Cx<'_>, option: &str, value: &[u8]) -> 
         ("sentinel-pass", _) => (s.sentinel_pass, drop) = (some, true),
         _ => return refuse(format!("Invalid argument '{option}' to SENTINEL CONFIG SET")),
     }
+    s.hello_version += 1;
     s.flush(cx);
     if drop {
         s.drop_peer_connections(cx);

@@ -1,7 +1,7 @@
 //! INFO and ROLE. Each section writes its fields in Redis's order.
 
 mod replication;
-mod server;
+pub(in crate::redis) mod server;
 mod storage;
 
 pub use replication::role;
@@ -46,10 +46,10 @@ const SECTIONS: &[Section] = &[
 
 /// Lines `name:value` of one section.
 #[derive(Default)]
-struct Fields(String);
+pub(in crate::redis) struct Fields(pub String);
 
 impl Fields {
-    fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub fn put(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
     fn all<const N: usize>(&mut self, fields: [(&str, u64); N]) {

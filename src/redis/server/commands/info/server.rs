@@ -9,36 +9,70 @@ const DAY: u64 = 86_400;
 /// redis: LRU_BITS @7.0.15
 const LRU_CLOCK_MASK: u64 = (1 << 24) - 1;
 
-/// redis: genRedisInfoString @7.0.15
-/// deviates: build, kernel and paths are those of no real machine.
+/// What the section Server says of a process.
+pub(in crate::redis) struct Process<'a> {
+    /// `cluster`, `standalone` or `sentinel`.
+    pub mode: &'static str,
+    pub pid: u32,
+    pub run_id: &'a [u8; 20],
+    pub port: u16,
+    /// unix seconds
+    pub now: u64,
+    pub started: u64,
+    pub hz: u32,
+    pub configured_hz: u32,
+    pub config_file: &'static str,
+}
+
 pub fn server(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
-    let uptime = s.unixtime.saturating_sub(s.started_unix);
-    out.put("redis_version", VERSION);
-    out.put("redis_git_sha1", "00000000");
-    out.put("redis_git_dirty", 0);
-    out.put("redis_build_id", 0);
-    out.put("redis_mode", if s.cluster_enabled { "cluster" } else { "standalone" });
-    out.put("os", "Slotscope simulated x86_64");
-    out.put("arch_bits", 64);
-    out.put("monotonic_clock", "POSIX clock_gettime");
-    out.put("multiplexing_api", "epoll");
-    out.put("atomicvar_api", "c11-builtin");
-    out.put("gcc_version", "0.0.0");
-    out.put("process_id", s.pid);
-    out.put("process_supervised", "no");
-    out.put("run_id", replid_text(&s.run_id));
-    out.put("tcp_port", s.conf.port);
-    out.put("server_time_usec", cx.now.0);
-    out.put("uptime_in_seconds", uptime);
-    out.put("uptime_in_days", uptime / DAY);
-    out.put("hz", s.conf.hz);
-    out.put("configured_hz", s.conf.hz);
-    out.put("lru_clock", s.unixtime & LRU_CLOCK_MASK);
-    out.put("executable", "redis-server");
-    out.put("config_file", "redis.conf");
-    out.put("io_threads_active", 0);
+    let hz = s.conf.hz;
+    let mode = if s.cluster_enabled { "cluster" } else { "standalone" };
+    let process = Process {
+        mode,
+        pid: s.pid,
+        run_id: &s.run_id,
+        port: s.conf.port,
+        now: s.unixtime,
+        started: s.started_unix,
+        hz,
+        configured_hz: hz,
+        config_file: "redis.conf",
+    };
+    process.write(cx, out);
     if let Some(ms) = s.shutdown_in(cx.now.ms()) {
         out.put("shutdown_in_milliseconds", ms);
+    }
+}
+
+impl Process<'_> {
+    /// redis: genRedisInfoString @7.0.15
+    /// deviates: build, kernel and paths are those of no real machine.
+    pub(in crate::redis) fn write(&self, cx: &Cx<'_>, out: &mut Fields) {
+        let uptime = self.now.saturating_sub(self.started);
+        out.put("redis_version", VERSION);
+        out.put("redis_git_sha1", "00000000");
+        out.put("redis_git_dirty", 0);
+        out.put("redis_build_id", 0);
+        out.put("redis_mode", self.mode);
+        out.put("os", "Slotscope simulated x86_64");
+        out.put("arch_bits", 64);
+        out.put("monotonic_clock", "POSIX clock_gettime");
+        out.put("multiplexing_api", "epoll");
+        out.put("atomicvar_api", "c11-builtin");
+        out.put("gcc_version", "0.0.0");
+        out.put("process_id", self.pid);
+        out.put("process_supervised", "no");
+        out.put("run_id", replid_text(self.run_id));
+        out.put("tcp_port", self.port);
+        out.put("server_time_usec", cx.now.0);
+        out.put("uptime_in_seconds", uptime);
+        out.put("uptime_in_days", uptime / DAY);
+        out.put("hz", self.hz);
+        out.put("configured_hz", self.configured_hz);
+        out.put("lru_clock", self.now & LRU_CLOCK_MASK);
+        out.put("executable", "redis-server");
+        out.put("config_file", self.config_file);
+        out.put("io_threads_active", 0);
     }
 }
 
@@ -49,12 +83,23 @@ pub fn clients(s: &Server, _: &Cx<'_>, out: &mut Fields) {
     let masters = usize::from(s.repl.state == LinkState::Connected);
     let clients = (s.clients.len() + masters).saturating_sub(s.repl.replicas.len());
     let bus_links = s.bus.as_ref().map_or(0, |b| 2 * (b.dict.len() - 1));
+    write_clients(out, clients, bus_links, s.conf.maxclients, s.blocked_clients());
+}
+
+/// The fields of the section Clients.
+pub(in crate::redis) fn write_clients(
+    out: &mut Fields,
+    clients: usize,
+    bus_links: usize,
+    max: impl std::fmt::Display,
+    blocked: impl std::fmt::Display,
+) {
     out.put("connected_clients", clients);
     out.put("cluster_connections", bus_links);
-    out.put("maxclients", s.conf.maxclients);
+    out.put("maxclients", max);
     out.put("client_recent_max_input_buffer", 0);
     out.put("client_recent_max_output_buffer", 0);
-    out.put("blocked_clients", s.blocked_clients());
+    out.put("blocked_clients", blocked);
     out.put("tracking_clients", 0);
     out.put("clients_in_timeout_table", 0);
 }

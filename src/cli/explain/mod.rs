@@ -1,10 +1,15 @@
 //! `slotscope explain`: why a run went as it went.
 
+mod sentinel;
+
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::explain::{self, Failover};
+use serde_json::{Value, json};
+
+use crate::base::SimTime;
+use crate::explain::{self, Failover, Phase};
 use crate::scenario;
 use crate::trace::Level;
 use crate::trace::text::{denied, headline};
@@ -20,6 +25,15 @@ pub struct ExplainArgs {
     /// Seed of everything random; without it the scenario's own.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
 /// Characters of the longest bar of a waterfall.
@@ -34,9 +48,16 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         }
     };
     let seed = args.seed.unwrap_or(scenario.seed);
-    let outcome = scenario.run(seed, Level::Headline);
+    let outcome = scenario.run(seed, level(&scenario));
     let mut out = BufWriter::new(io::stdout().lock());
-    match tell(&mut out, &scenario.title, seed, &outcome.world).and_then(|()| out.flush()) {
+    let w = &outcome.world;
+    let told = match args.format {
+        Format::Text => tell(&mut out, &scenario.title, seed, w),
+        Format::Json => serde_json::to_writer_pretty(&mut out, &as_json(&scenario.title, seed, w))
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out)),
+    };
+    match told.and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
@@ -46,8 +67,16 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
     }
 }
 
+/// What a sentinel thinks and does not log is kept from level notice on.
+fn level(scenario: &scenario::Scenario) -> Level {
+    if scenario.plan.has_sentinels() { Level::Notice } else { Level::Headline }
+}
+
 fn tell(out: &mut impl Write, title: &str, seed: u64, w: &World) -> io::Result<()> {
     writeln!(out, "{title}   (seed {seed})")?;
+    if w.plan.has_sentinels() {
+        return sentinel::tell(out, w);
+    }
     let all = explain::failovers(&w.trace, &w.names, &w.plan);
     if all.is_empty() {
         return writeln!(out, "\nNo node was suspected or asked to give up its slots.");
@@ -67,10 +96,15 @@ fn tell(out: &mut impl Write, title: &str, seed: u64, w: &World) -> io::Result<(
 
 /// The phases of a failover as bars on one scale. Also printed by `run`.
 pub(super) fn waterfall(out: &mut impl Write, f: &Failover) -> io::Result<()> {
-    let end = f.phases.iter().map(|p| f.since(p.to)).max().unwrap_or(0).max(1) as u64;
-    for p in &f.phases {
-        let from = f.since(p.from).max(0) as u64 * BAR / end;
-        let to = (f.since(p.to).max(0) as u64 * BAR).div_ceil(end).max(from + 1);
+    bars(out, &f.phases, f.injected_at)
+}
+
+fn bars(out: &mut impl Write, phases: &[Phase], zero: SimTime) -> io::Result<()> {
+    let since = |t: SimTime| t.0.saturating_sub(zero.0);
+    let end = phases.iter().map(|p| since(p.to)).max().unwrap_or(0).max(1);
+    for p in phases {
+        let from = since(p.from) * BAR / end;
+        let to = (since(p.to) * BAR).div_ceil(end).max(from + 1);
         let bar = format!("{}{}", " ".repeat(from as usize), "#".repeat((to - from) as usize));
         let ms = p.length().0 as f64 / 1000.0;
         writeln!(out, "  {:<14} {:<42} {ms:>9.1} ms  {}", p.name, bar, p.what)?;
@@ -78,7 +112,47 @@ pub(super) fn waterfall(out: &mut impl Write, f: &Failover) -> io::Result<()> {
     Ok(())
 }
 
-fn ms(f: &Failover, t: crate::base::SimTime) -> f64 {
+/// The same for programs: times in ms since what began each failover.
+fn as_json(title: &str, seed: u64, w: &World) -> Value {
+    if w.plan.has_sentinels() {
+        return json!({ "scenario": title, "seed": seed, "sentinel": sentinel::as_json(w) });
+    }
+    let all = explain::failovers(&w.trace, &w.names, &w.plan);
+    let failovers: Vec<Value> = all.iter().map(|f| failover_json(f, w)).collect();
+    json!({ "scenario": title, "seed": seed, "failovers": failovers })
+}
+
+fn failover_json(f: &Failover, w: &World) -> Value {
+    let name = |h| w.names.host_name(h).to_string();
+    let at = |t: SimTime| json!((ms(f, t) * 10.0).round() / 10.0);
+    let event = |id| {
+        w.trace.get(id).map(|e| {
+        json!({ "at": at(e.at), "host": name(e.host), "what": headline(&e.fact, &w.names), "why": explain::why(&e.fact) })
+    })
+    };
+    let phases = f
+        .phases
+        .iter()
+        .map(|p| json!({ "name": p.name, "from": at(p.from), "to": at(p.to), "what": p.what }));
+    let ballots = f.ballots.iter().map(|b| {
+        json!({
+            "candidate": name(b.candidate), "epoch": b.epoch, "started": at(b.started), "won": b.won,
+            "granted": b.granted.iter().map(|&(h, t)| json!({ "by": name(h), "at": at(t) })).collect::<Vec<_>>(),
+            "denied": b.denied.iter().map(|r| json!({ "by": name(r.by), "at": at(r.at), "why": denied(&r.why) }))
+                .collect::<Vec<_>>(),
+            "silent": b.silent.iter().map(|&h| name(h)).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "victim": name(f.victim), "winner": f.winner.map(name), "phases": phases.collect::<Vec<_>>(),
+        "chain": f.chain.iter().filter_map(|&id| event(id)).collect::<Vec<_>>(),
+        "ballots": ballots.collect::<Vec<_>>(),
+        "losers": f.losers.iter().map(|l| l.text(&w.names)).collect::<Vec<_>>(),
+        "seen_here": f.mechanisms.iter().map(|m| m.text(&w.names)).collect::<Vec<_>>(),
+    })
+}
+
+fn ms(f: &Failover, t: SimTime) -> f64 {
     f.since(t) as f64 / 1000.0
 }
 
