@@ -16,6 +16,8 @@ mod lines;
 mod proxy;
 mod real;
 mod replication;
+mod sentinel;
+mod sentinel_conf;
 mod shape;
 
 use std::io::Write;

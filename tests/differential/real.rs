@@ -99,6 +99,31 @@ impl Servers {
         Servers { conns, processes, dir }
     }
 
+    /// Data nodes with their own directives, and sentinels with their files.
+    pub fn with_sentinels(data: &[(u16, Vec<(&str, Vec<String>)>)], sentinels: &[(u16, String)]) -> Servers {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut processes = Vec::new();
+        for (port, more) in data {
+            let more: Vec<(&str, String)> = more.iter().map(|(name, v)| (*name, v.join(" "))).collect();
+            let more: Vec<(&str, &str)> = more.iter().map(|(name, v)| (*name, v.as_str())).collect();
+            processes.push(spawn(dir.path(), *port, false, &more));
+        }
+        for (port, text) in sentinels {
+            let home = dir.path().join(port.to_string());
+            std::fs::create_dir(&home).expect("a folder for the sentinel");
+            let file = home.join("sentinel.conf");
+            let text = format!("{text}dir {}\nlogfile sentinel.log\n", home.display());
+            std::fs::write(&file, text).expect("a file in the folder of the sentinel");
+            let mut command = Command::new("redis-server");
+            command.arg(file).arg("--sentinel");
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            processes.push(Process(command.spawn().expect("a sentinel starts")));
+        }
+        let ports = data.iter().map(|d| d.0).chain(sentinels.iter().map(|s| s.0));
+        let conns = ports.map(Conn::open).collect();
+        Servers { conns, processes, dir }
+    }
+
     /// `redis-cli --cluster create` with one replica per master.
     pub fn create_cluster(&self, ports: &[u16]) {
         let log = self.dir.path().join("create.log");
@@ -143,7 +168,7 @@ fn spawn(dir: &Path, port: u16, clustered: bool, more: &[(&str, &str)]) -> Proce
     command.args(["--daemonize", "no", "--logfile", "redis.log"]);
     command.args(["--cluster-enabled", if clustered { "yes" } else { "no" }]);
     for (name, value) in SETTINGS.iter().chain(more) {
-        command.arg(format!("--{name}")).arg(value);
+        command.arg(format!("--{name}")).args(value.split(' '));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Process(command.spawn().expect("redis-server starts"))

@@ -9,13 +9,13 @@ use slotscope::base::Dur;
 use slotscope::params::{Config, Source};
 use slotscope::redis::Disk;
 use slotscope::resp::Value;
-use slotscope::trace::{HostId, Level};
+use slotscope::trace::Level;
 use slotscope::world::World;
 use slotscope::world::net::NetModel;
 use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
 
 use super::real::{self, Servers};
-use crate::support::SETTINGS;
+use crate::support::{SETTINGS, ask_when_free};
 
 const NODES: usize = 3;
 /// Neither side may take longer to reach a state.
@@ -51,15 +51,7 @@ impl Side {
     fn ask(&mut self, n: usize, words: &[&str]) -> Value {
         match self {
             Side::Real(servers) => servers.ask(n, words),
-            Side::Simulated(world) => {
-                for _ in 0..1000 {
-                    if let Some(answer) = world.ask(HostId(n as u32), words) {
-                        return answer;
-                    }
-                    world.run_for(Dur::ms(1));
-                }
-                panic!("n{} does not answer {words:?}", n + 1)
-            }
+            Side::Simulated(world) => ask_when_free(world, n, words),
         }
     }
     fn wait(&mut self, ms: u64) {

@@ -29,6 +29,17 @@ pub const SETTINGS: [(&str, &str); 6] = [
     ("enable-debug-command", "yes"),
 ];
 
+/// What node `n` of a world answers, as soon as its event loop is free.
+pub fn ask_when_free(world: &mut World, n: usize, words: &[&str]) -> Value {
+    for _ in 0..1000 {
+        if let Some(answer) = world.ask(HostId(n as u32), words) {
+            return answer;
+        }
+        world.run_for(Dur::ms(1));
+    }
+    panic!("n{} does not answer {words:?}", n + 1)
+}
+
 impl Cluster {
     /// A formed cluster on these ports.
     pub fn formed(ports: [u16; 6], seed: u64) -> Cluster {
