@@ -87,14 +87,12 @@ fn attempt(s: Story<'_>, id: FactId, e: &Event) -> Option<Attempt> {
     let tried = event(e)?;
     let subject = tried.about.as_ref()?;
     let (group, by, master) = (subject.group.clone(), e.host, subject.at);
-    let epoch = s
-        .between(SimTime::ZERO, e.at)
-        .filter(|(i, x)| *i < id && x.host == by)
-        .filter_map(|(_, x)| match event(x)?.detail {
+    let epoch = s.between(SimTime::ZERO, e.at).rev().filter(|(i, x)| *i < id && x.host == by).find_map(
+        |(_, x)| match event(x)?.detail {
             Detail::Epoch(epoch) => Some(epoch),
             _ => None,
-        })
-        .last()?;
+        },
+    )?;
     let (outcome, ended, steps, promoted) = course(s, id, by, &group);
     let manual = s.between(SimTime::ZERO, e.at).rev().take_while(|(_, x)| x.at == e.at).any(|(i, x)| {
         i < id && x.host == by && matches!(x.fact, Fact::SentinelNote(SentinelNote::Manual { .. }))

@@ -23,7 +23,7 @@ pub(super) fn mechanisms(c: &Scene<'_>, votes: &[Vote], master: Option<HostId>) 
 }
 
 fn ms(d: Dur) -> String {
-    format!("{:.1} ms", d.0 as f64 / 1000.0)
+    format!("{}.{} ms", d.0 / 1000, d.0 / 100 % 10)
 }
 
 /// A failover of a master that ran and could be reached.
@@ -111,9 +111,7 @@ fn rivals(c: &Scene<'_>, votes: &[Vote]) -> Option<String> {
 
 /// Not enough sentinels are left.
 fn too_few(c: &Scene<'_>, votes: &[Vote]) -> Option<String> {
-    if c.step(Kind::AbortNotElected).is_none() {
-        return None;
-    }
+    c.step(Kind::AbortNotElected)?;
     let running = c.s.running(c.began);
     let up = votes.iter().filter(|v| running.contains(&v.of)).count();
     let needed = c.s.between(c.began, c.began).find_map(|(_, e)| match thought(e)? {
