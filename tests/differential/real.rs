@@ -60,6 +60,9 @@ struct Conn {
     reader: ReplyReader,
 }
 
+/// Directives of one server, with the words of their values.
+pub type Directives = Vec<(&'static str, Vec<String>)>;
+
 /// Ports handed out so far.
 static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
 
@@ -100,7 +103,7 @@ impl Servers {
     }
 
     /// Data nodes with their own directives, and sentinels with their files.
-    pub fn with_sentinels(data: &[(u16, Vec<(&str, Vec<String>)>)], sentinels: &[(u16, String)]) -> Servers {
+    pub fn with_sentinels(data: &[(u16, Directives)], sentinels: &[(u16, String)]) -> Servers {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut processes = Vec::new();
         for (port, more) in data {

@@ -20,7 +20,7 @@ use slotscope::world::World;
 use slotscope::world::net::NetModel;
 use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
 
-use super::real::{self, Servers};
+use super::real::{self, Directives, Servers};
 use super::shape::Names;
 use super::{POLL_MS, REAL, SIM};
 use crate::support::{SETTINGS, ask_when_free};
@@ -51,7 +51,7 @@ struct Both {
 }
 
 /// The directives of a data node besides those of all tests.
-fn of_data(n: usize, ports: &[u16]) -> Vec<(&'static str, Vec<String>)> {
+fn of_data(n: usize, ports: &[u16]) -> Directives {
     let mut out = Vec::new();
     if n > 0 {
         out.push(("replicaof", vec!["127.0.0.1".into(), ports[0].to_string()]));
@@ -73,7 +73,7 @@ fn file(n: usize, ports: &[u16]) -> String {
 fn simulated(ports: &[u16]) -> World {
     let node = |(n, name): (usize, &&str)| {
         let (conf, sentinel) = if SENTINELS.contains(&n) {
-            let read = parse_sentinel_conf("sentinel.conf", &file(n, ports)).expect("a right file");
+            let read = parse_sentinel_conf("sentinel.conf", file(n, ports)).expect("a right file");
             (read.config, read.sentinel.map(Arc::new))
         } else {
             let mut conf = Config::default();
