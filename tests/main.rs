@@ -5,6 +5,7 @@ mod commands;
 mod determinism;
 mod differential;
 mod engine;
+mod lessons;
 mod regressions;
 mod render;
 mod sentinel;

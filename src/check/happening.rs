@@ -49,6 +49,7 @@ pub const HAPPENINGS: &[Happening] = happenings! {
     "exited", "The process ended by itself.", Fact::Exited { .. } => Nobody;
     "ready", "The process is up and accepts connections.", Fact::Ready { .. } => Nobody;
     "paused", "The process was stopped (SIGSTOP).", Fact::Paused => Nobody;
+    "busy", "The event loop of `on` does one long thing, and nothing else.", Fact::Busy { .. } => Nobody;
     "resumed", "The process runs again (SIGCONT).", Fact::Resumed => Nobody;
     "pfail", "`on` suspects `about`: no answer within cluster-node-timeout.", Fact::Pfail { node } => Node(*node);
     "pfail-cleared", "`on` no longer suspects `about`.", Fact::PfailCleared { node } => Node(*node);

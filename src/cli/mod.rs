@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser};
 
 pub mod explain;
 pub mod lab;
+pub mod lessons;
 pub mod play;
 pub mod run;
 pub mod slot;
@@ -25,6 +26,7 @@ enum Command {
     Run(run::RunArgs),
     Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
+    Lessons(lessons::LessonsArgs),
     Slot(slot::SlotArgs),
     WhatIf(what_if::WhatIfArgs),
 }
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
+        Some(Command::Lessons(args)) => lessons::run(&args),
         Some(Command::Slot(args)) => slot::run(&args),
         Some(Command::WhatIf(args)) => what_if::run(&args),
     }

@@ -39,7 +39,7 @@ pub struct PlayArgs {
 
 /// Plays what the arguments say.
 pub fn run(args: &PlayArgs) -> ExitCode {
-    match load(&args.file).and_then(|s| play(args, &s)) {
+    match library::open(&args.file).map_err(|e| e.to_string()).and_then(|s| play(args, &s)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -96,13 +96,6 @@ fn how_to_begin(scenarios: &[(String, Scenario)]) -> String {
 
 fn library_name(path: &str) -> String {
     path.trim_start_matches("@/").trim_end_matches(".toml").to_string()
-}
-
-/// A file, or else a scenario of the program by name.
-fn load(file: &Path) -> Result<Scenario, String> {
-    let named = file.to_str().filter(|_| !file.exists()).and_then(library::find);
-    let path = named.map_or_else(|| file.to_path_buf(), PathBuf::from);
-    scenario::load(&path).map_err(|mistakes| mistakes.to_string())
 }
 
 fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {

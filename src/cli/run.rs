@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::check::{self, Ledger, Outcome};
 use crate::explain;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{Scenario, library};
 use crate::trace::log::{LogLine, Logger};
 use crate::trace::text::{Topic, headline};
 use crate::trace::{Fact, Level};
@@ -20,7 +20,7 @@ use crate::world::probe::health::Overall;
 /// Run a scenario: the timeline of what happened, and whether what it expects came true.
 #[derive(clap::Args, Debug)]
 pub struct RunArgs {
-    /// A scenario file.
+    /// A scenario file, or the name of a scenario or lesson that comes with the program.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Seed of everything random; without it the scenario's own.
@@ -44,7 +44,7 @@ enum Format {
 }
 
 pub fn run(args: &RunArgs) -> ExitCode {
-    let scenario = match scenario::load(&args.file) {
+    let scenario = match library::open(&args.file) {
         Ok(s) => s,
         Err(d) => {
             let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -33,6 +33,7 @@ const NODE: &str = "node";
 const NODES: &str = "nodes";
 const TIME: &str = "time";
 const COUNT: &str = "count";
+const TEXTS: &str = "texts, see `text`";
 
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -71,6 +72,7 @@ pub(super) const TABLES: &[Table] = &[
                 "none",
                 "Which recording of real Redis this deployment belongs to; see `[oracle]`.",
             ),
+            key("lesson", "table", "none", "What makes the scenario a lesson; see `[lesson]`."),
         ],
     },
     Table {
@@ -208,6 +210,12 @@ pub(super) const TABLES: &[Table] = &[
             ),
             key("racks", "list of names", "none", "As in `[cluster]`."),
             key("zones", "list of names", "none", "As in `[cluster]`."),
+            key(
+                "form",
+                "word",
+                "sentinels",
+                "When the steps begin: `sentinels`: when they all know each other and every replica. `replicas`: when the replicas are in sync, whatever the sentinels know.",
+            ),
         ],
     },
     Table {
@@ -666,6 +674,141 @@ pub(super) const TABLES: &[Table] = &[
             key("variants", "list of words", "the recording's", "Which variants to run."),
         ],
     },
+    Table {
+        name: "[lesson]",
+        doc: "A lesson tells what the run shows, asks before it goes on, and sets an exercise. It has no `title` of its own outside.",
+        keys: &[
+            key("order", "1 to 999", "needed", "Its place among the lessons."),
+            key("chapter", "text", "none", "The section of the chapter that it belongs to."),
+            key("title", TEXTS, "needed", "What it is called."),
+            key("goal", TEXTS, "needed", "What the learner will have understood."),
+            key("say", "tables", "none", "What the narrator says; see `[[lesson.say]]`."),
+            key(
+                "predict",
+                "tables",
+                "none",
+                "Questions about what is going to happen; see `[[lesson.predict]]`.",
+            ),
+            key("exercise", "table", "needed", "Something to achieve; see `[lesson.exercise]`."),
+            key("summary", TEXTS, "needed", "What was seen."),
+            key("commands", "list of texts", "none", "The real commands that do what was shown."),
+            key("picture", "table", "none", "The picture of its page in the book; see `[lesson.picture]`."),
+        ],
+    },
+    Table {
+        name: "text",
+        doc: "A text in every language of the program; none may be missing. A line break is no more than a space; an empty line begins a paragraph.",
+        keys: &[key("en", "text", "needed", "English."), key("zh", "text", "needed", "Chinese.")],
+    },
+    Table {
+        name: "[[lesson.say]]",
+        doc: "In order of time.",
+        keys: &[
+            key("at", TIME, "needed", "From when on it is said."),
+            key("text", TEXTS, "needed", "The sentences."),
+        ],
+    },
+    Table {
+        name: "[[lesson.predict]]",
+        doc: "The answer is never written down: it is measured in the run. A question takes `choices` or a `number`.",
+        keys: &[
+            key("at", TIME, "needed", "The run stops here and asks."),
+            key("until", TIME, "needed", "Here the answer is known."),
+            key("question", TEXTS, "needed", "The question."),
+            key("choices", "tables", "none", "Answers to choose from; see `choices`."),
+            key("number", "one measure", "none", "A number to type, and how the run gives it; see `number`."),
+            key("near", "number", "0", "By how much a number may be off and still count as right."),
+            key("because", TEXTS, "needed", "Why the answer is what it is."),
+        ],
+    },
+    Table {
+        name: "choices",
+        doc: "The right one is the first whose expectations hold at `until`.",
+        keys: &[
+            key("text", TEXTS, "needed", "The answer."),
+            key("expect", "expectations", "needed", "What is true if this is the answer; see `expect`."),
+        ],
+    },
+    Table {
+        name: "[lesson.exercise]",
+        doc: "A run of its own: the same deployment and clients, other steps, and what the learner does.",
+        keys: &[
+            key("task", TEXTS, "needed", "What is to be achieved."),
+            key("hints", "list of texts", "none", "From a nudge to the whole way."),
+            key("end", TIME, "needed", "When the check is made."),
+            key("step", "tables", "none", "What happens without the learner; see `[[step]]`."),
+            key("check", "tables", "needed", "What must be true at the end, each as `expect`."),
+            key("solution", "tables", "needed", "Steps that solve it; see `[[step]]`."),
+        ],
+    },
+    Table {
+        name: "[lesson.picture]",
+        doc: "",
+        keys: &[
+            key("at", TIME, "needed", "The moment."),
+            key("keys", "text", "none", "Keys to press before."),
+            key("caption", TEXTS, "needed", "What it shows."),
+        ],
+    },
+    Table {
+        name: "number",
+        doc: "One of these.",
+        keys: &[
+            key("slot", "text", "", "The slot of this key."),
+            key("slots", NODE, "", "How many slots the node owns."),
+            key("epoch", NODE, "", "currentEpoch of the node."),
+            key(
+                "times",
+                "table",
+                "",
+                "How often it happened since the cluster was formed; as in `expect.order`.",
+            ),
+            key("seconds", "table", "", "The time between two happenings, rounded; see `seconds`."),
+            key("milliseconds", "table", "", "The same in milliseconds."),
+            key(
+                "gap",
+                "client",
+                "",
+                "The longest time in which the client had no success, in whole seconds.",
+            ),
+            key("writes", "table", "", "A count of the write ledger; see `number.writes`."),
+            key(
+                "reply",
+                "table",
+                "",
+                "The number in a node's last reply to an operator; see `number.reply`.",
+            ),
+        ],
+    },
+    Table {
+        name: "seconds",
+        doc: "From the first of one to the first of the other after it; both as in `expect.order`.",
+        keys: &[
+            key("from", "table", "needed", "Where it begins."),
+            key("to", "table", "needed", "Where it ends."),
+        ],
+    },
+    Table {
+        name: "number.writes",
+        doc: "",
+        keys: &[
+            key("client", "client", "all", "Whose."),
+            key(
+                "count",
+                "word",
+                "needed",
+                "`acknowledged`, `kept`, `lost`, `refused`, `unknown`, `unserved` or `stale reads`.",
+            ),
+        ],
+    },
+    Table {
+        name: "number.reply",
+        doc: "",
+        keys: &[
+            key("node", NODE, "needed", "Who replied."),
+            key("field", "text", "none", "The name before `:` in a reply such as that of CLUSTER INFO."),
+        ],
+    },
 ];
 
 /// The manual page of scenario files, as Markdown.
@@ -788,6 +931,17 @@ mod tests {
             ("expect.happened", known::<Happened>()),
             ("expect.order", known::<What>()),
             ("[oracle]", known::<Oracle>()),
+            ("[lesson]", known::<Lesson>()),
+            ("text", known::<Text>()),
+            ("[[lesson.say]]", known::<Say>()),
+            ("[[lesson.predict]]", known::<Predict>()),
+            ("choices", known::<Choice>()),
+            ("[lesson.exercise]", known::<Exercise>()),
+            ("[lesson.picture]", known::<Picture>()),
+            ("number", known::<Measure>()),
+            ("seconds", known::<Between>()),
+            ("number.writes", known::<WriteCount>()),
+            ("number.reply", known::<ReplyNumber>()),
         ];
         let all: Vec<(&str, Vec<String>)> = schema.into_iter().chain(rest).collect();
         assert_eq!(all.len(), TABLES.len());

@@ -1,7 +1,9 @@
 //! The scenarios that come with the program, so that it can show something wherever it stands. Their
 //! paths begin with `@`, as in `@/cluster/chapter-cluster.toml`.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+
+use super::{Diagnostics, Scenario};
 
 macro_rules! files {
     ($($path:literal),* $(,)?) => {
@@ -11,6 +13,19 @@ macro_rules! files {
 
 /// Every file of `scenarios/` but `oracle/`: scenarios in the order in which they are shown, and what they name.
 const FILES: &[(&str, &str)] = files![
+    "lessons/01-one-node.toml",
+    "lessons/02-architecture.toml",
+    "lessons/03-config.toml",
+    "lessons/04-create.toml",
+    "lessons/05-by-hand.toml",
+    "lessons/06-hash-slots.toml",
+    "lessons/07-distribution.toml",
+    "lessons/08-hash-tags.toml",
+    "lessons/09-monitoring.toml",
+    "lessons/10-add-node.toml",
+    "lessons/11-reshard.toml",
+    "lessons/12-manual-failover.toml",
+    "lessons/13-sentinel.toml",
     "cluster/chapter-cluster.toml",
     "cluster/two-replicas.toml",
     "cluster/majority-lost.toml",
@@ -60,6 +75,15 @@ const FILES: &[(&str, &str)] = files![
     "sentinel/needless-second-failover.toml",
     "regressions/ok-fail-ok.toml",
     "regressions/fail-by-replica.toml",
+    "lessons/conf/26379.conf",
+    "lessons/conf/26380.conf",
+    "lessons/conf/26381.conf",
+    "lessons/conf/7000.conf",
+    "lessons/conf/7001.conf",
+    "lessons/conf/7002.conf",
+    "lessons/conf/7003.conf",
+    "lessons/conf/7004.conf",
+    "lessons/conf/7005.conf",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",
     "cluster/conf/7002.conf",
@@ -83,6 +107,28 @@ pub fn find(name: &str) -> Option<String> {
         let inside = path.trim_start_matches("@/").trim_end_matches(".toml");
         inside == name || inside.rsplit('/').next() == Some(name)
     })
+}
+
+/// Reads a scenario from a file or, if there is no such file, the scenario of the program with this name.
+///
+/// # Errors
+/// All mistakes, each with its place.
+pub fn open(file: &Path) -> Result<Scenario, Box<Diagnostics>> {
+    let named = file.to_str().filter(|_| !file.exists()).and_then(find);
+    super::load(&named.map_or_else(|| file.to_path_buf(), PathBuf::from))
+}
+
+/// The lessons of the program with their names, in order.
+pub fn lessons() -> Vec<(String, Scenario)> {
+    let lessons = paths().filter(|path| path.starts_with("@/lessons/"));
+    let named = lessons.map(|path| {
+        let name = path.rsplit('/').next().unwrap_or(&path).trim_end_matches(".toml").to_string();
+        (name, path)
+    });
+    let mut found: Vec<(String, Scenario)> =
+        named.filter_map(|(name, path)| Some((name, super::load(Path::new(&path)).ok()?))).collect();
+    found.sort_by_key(|(_, s)| s.lesson.as_ref().map_or(u32::MAX, |l| l.order));
+    found
 }
 
 /// The text behind a path that begins with `@`.

@@ -4,6 +4,7 @@
 mod clients;
 mod deploy;
 mod expect;
+mod lesson;
 mod replication;
 mod sentinel;
 mod steps;
@@ -17,7 +18,7 @@ use serde_spanned::Spanned;
 use super::diagnostics::{Diagnostics, MAX_PROBLEMS, Problem};
 use super::read::read;
 use super::schema::{self, Words};
-use super::{Oracle, Question, Scenario};
+use super::{Lesson, Oracle, Question, Scenario};
 use crate::base::Dur;
 use crate::check::{Expectation, Script};
 use crate::params::nearest;
@@ -95,7 +96,6 @@ struct Lower {
 
 impl Lower {
     fn file(&mut self, name: &str, file: &schema::File) -> Option<Scenario> {
-        let title = self.title(file);
         let cluster = file.cluster.clone().map(Spanned::into_inner);
         let formation = match (&cluster, &file.replication) {
             (Some(_), Some(r)) => {
@@ -119,7 +119,10 @@ impl Lower {
         for slow in &file.network.slow {
             self.initial_slow(slow);
         }
+        let initial = self.steps.clone();
         self.steps(&file.step);
+        let lesson = file.lesson.as_ref().and_then(|l| self.lesson(l, initial));
+        let title = self.title(file, lesson.as_ref());
         let end = self.end(file);
         let seed = file.seed.as_ref().map_or(1, |s| match u64::try_from(*s.get_ref()) {
             Ok(seed) => seed,
@@ -147,6 +150,7 @@ impl Lower {
             title,
             teaches: file.teaches.clone(),
             seed,
+            lesson: lesson.map(Arc::new),
             plan: Arc::new(plan),
             script: Script { expectations: std::mem::take(&mut self.expectations), end },
             questions: std::mem::take(&mut self.questions),
@@ -155,17 +159,23 @@ impl Lower {
         })
     }
 
-    fn title(&mut self, file: &schema::File) -> String {
-        match &file.title {
-            None => {
+    fn title(&mut self, file: &schema::File, lesson: Option<&Lesson>) -> String {
+        match (&file.title, lesson) {
+            (None, Some(lesson)) => lesson.title.en.clone(),
+            (Some(t), Some(_)) => {
+                let help = "leave it out: a lesson is called by its own title".to_string();
+                self.wrong(t.span(), "there are two titles", Some(help));
+                String::new()
+            }
+            (None, None) => {
                 self.missing(0..0, "the scenario has no title", "begin with: title = \"...\"");
                 String::new()
             }
-            Some(t) if t.get_ref().trim().is_empty() => {
+            (Some(t), None) if t.get_ref().trim().is_empty() => {
                 self.wrong(t.span(), "the title is empty", None);
                 String::new()
             }
-            Some(t) => t.get_ref().clone(),
+            (Some(t), None) => t.get_ref().clone(),
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod diagnostics;
 mod keys;
+pub mod lesson;
 pub mod library;
 mod lower;
 mod read;
@@ -28,6 +29,7 @@ use crate::world::plan::Plan;
 
 pub use diagnostics::{Diagnostics, Problem};
 pub use keys::reference_markdown;
+pub use lesson::Lesson;
 pub use lower::{MAX_NODES, MAX_STEPS};
 
 /// A larger file is refused, in bytes.
@@ -49,6 +51,7 @@ pub struct Scenario {
     /// What the files ask for and the simulator does not act on, each once.
     pub notes: Vec<String>,
     pub oracle: Option<Oracle>,
+    pub lesson: Option<Arc<Lesson>>,
 }
 
 /// Something to think about at a moment of the run.

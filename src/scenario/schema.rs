@@ -39,6 +39,7 @@ table! {
         client: Vec<Spanned<Client>>,
         step: Vec<Spanned<Step>>,
         oracle: Option<Oracle>,
+        lesson: Option<Spanned<Lesson>>,
     }
 }
 table! {
@@ -85,6 +86,7 @@ table! {
         hosts: Vec<String>,
         racks: Vec<String>,
         zones: Vec<String>,
+        form: Option<Watch>,
     }
 }
 table! {
@@ -181,6 +183,101 @@ table! {
     }
 }
 
+table! {
+    Lesson {
+        order: Option<Spanned<i64>>,
+        chapter: Option<String>,
+        title: Option<Spanned<Text>>,
+        goal: Option<Spanned<Text>>,
+        say: Vec<Spanned<Say>>,
+        predict: Vec<Spanned<Predict>>,
+        exercise: Option<Spanned<Exercise>>,
+        summary: Option<Spanned<Text>>,
+        commands: Vec<String>,
+        picture: Option<Spanned<Picture>>,
+    }
+}
+table! {
+    /// A text in every language of the program.
+    Text {
+        en: Option<String>,
+        zh: Option<String>,
+    }
+}
+table! {
+    Say {
+        at: Option<Spanned<Time>>,
+        text: Option<Spanned<Text>>,
+    }
+}
+table! {
+    Predict {
+        at: Option<Spanned<Time>>,
+        until: Option<Spanned<Time>>,
+        question: Option<Spanned<Text>>,
+        choices: Vec<Spanned<Choice>>,
+        number: Option<Spanned<Measure>>,
+        near: Option<Spanned<i64>>,
+        because: Option<Spanned<Text>>,
+    }
+}
+table! {
+    Choice {
+        text: Option<Spanned<Text>>,
+        expect: Option<Spanned<Expect>>,
+    }
+}
+table! {
+    Exercise {
+        task: Option<Spanned<Text>>,
+        hints: Vec<Spanned<Text>>,
+        end: Option<Spanned<Time>>,
+        step: Vec<Spanned<Step>>,
+        check: Vec<Spanned<Expect>>,
+        solution: Vec<Spanned<Step>>,
+    }
+}
+table! {
+    Picture {
+        at: Option<Spanned<Time>>,
+        keys: String,
+        caption: Option<Spanned<Text>>,
+    }
+}
+
+/// A number that the run gives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    Slot(String),
+    Slots(Spanned<String>),
+    Epoch(Spanned<String>),
+    Times(What),
+    Seconds(Between),
+    Milliseconds(Between),
+    Gap(Spanned<String>),
+    Writes(WriteCount),
+    Reply(ReplyNumber),
+}
+table! {
+    Between {
+        from: Option<Spanned<What>>,
+        to: Option<Spanned<What>>,
+    }
+}
+table! {
+    WriteCount {
+        client: Option<Spanned<String>>,
+        count: Option<Spanned<String>>,
+    }
+}
+table! {
+    ReplyNumber {
+        node: Option<Spanned<String>>,
+        field: Option<String>,
+    }
+}
+
 /// How the nodes become a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Form {
@@ -200,6 +297,16 @@ pub enum Follow {
     Replicaof,
     /// They do not: steps send the commands.
     None,
+}
+
+/// When a deployment with sentinels counts as formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watch {
+    /// They know each other and every replica.
+    Sentinels,
+    /// The replicas are in sync, whatever the sentinels know.
+    Replicas,
 }
 
 /// When the nodes start.

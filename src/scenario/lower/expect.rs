@@ -113,7 +113,11 @@ impl Lower {
         if who.get_ref() == "all" { None } else { Some(self.node(who)) }
     }
 
-    fn needed_node(&mut self, node: Option<&Spanned<String>>, place: Range<usize>) -> Option<String> {
+    pub(super) fn needed_node(
+        &mut self,
+        node: Option<&Spanned<String>>,
+        place: Range<usize>,
+    ) -> Option<String> {
         match node {
             Some(n) => Some(self.node(n)),
             None => {
@@ -272,7 +276,7 @@ impl Lower {
         Some(Expect::Order(patterns))
     }
 
-    fn pattern(
+    pub(super) fn pattern(
         &mut self,
         what: Option<&Spanned<String>>,
         on: Option<&Spanned<String>>,
@@ -301,7 +305,7 @@ impl Lower {
         Some(Pattern::new(known, on, about))
     }
 
-    fn node_or_client(&mut self, name: &Spanned<String>) -> String {
+    pub(super) fn node_or_client(&mut self, name: &Spanned<String>) -> String {
         let mut known = self.node_names();
         known.extend(self.clients.iter().map(|c| c.name.clone()));
         if !known.contains(name.get_ref()) {

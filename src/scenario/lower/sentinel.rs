@@ -72,7 +72,10 @@ impl Lower {
             });
         }
         self.check_watched(table);
-        if formation == Formation::Replicas { Formation::Sentinel } else { formation }
+        match (formation, s.form) {
+            (Formation::Replicas, None | Some(schema::Watch::Sentinels)) => Formation::Sentinel,
+            (formation, _) => formation,
+        }
     }
 
     /// What every sentinel watches, as the keys have it.
