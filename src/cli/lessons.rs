@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::scenario::lesson::exam::{Truth, replay};
+use crate::scenario::lesson::exam::Truth;
 use crate::scenario::lesson::{Answer, Lang, Lesson, Prediction};
 use crate::scenario::{Scenario, library};
 
@@ -115,9 +115,7 @@ fn check(out: &mut impl Write, name: &str, s: &Scenario, l: &Lesson, lang: Lang)
         line(out, false, v.to_string())?;
     }
     line(out, outcome.ok(), format!("run: {} expectations", outcome.verdicts.len()))?;
-    for p in &l.predictions {
-        let (w, book) = replay(&s.plan, s.seed, &[], p.until);
-        let truth = p.truth(&w, &book);
+    for (p, truth) in l.predictions.iter().zip(l.truths(&s.plan, s.seed)) {
         line(out, truth.is_some(), format!("{} -> {}", p.question.get(lang), answer(p, truth, lang)))?;
     }
     let plan = l.exercise.plan(&s.plan);

@@ -723,7 +723,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "choices",
-        doc: "The right one is the first whose expectations hold at `until`.",
+        doc: "The right one is the only one whose expectations hold at `until`.",
         keys: &[
             key("text", TEXTS, "needed", "The answer."),
             key("expect", "expectations", "needed", "What is true if this is the answer; see `expect`."),

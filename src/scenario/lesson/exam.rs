@@ -39,12 +39,16 @@ pub fn replay(plan: &Arc<Plan>, seed: u64, deeds: &[(SimTime, Action)], to: Dur)
 }
 
 impl Prediction {
-    /// The truth in a world that has come to `until`; `None` if the run gives no answer.
+    /// The truth in a world that has come to `until`; `None` if the run gives no answer, or more than one.
     pub fn truth(&self, w: &World, book: &Book) -> Option<Truth> {
         match &self.answer {
             Answer::Choice(choices) => {
-                let holds = |expect: &[_]| expect.iter().all(|e| holds(w, book, self.until, e).ok);
-                choices.iter().position(|c| holds(&c.expect)).map(Truth::Choice)
+                let holds = |i: &usize| choices[*i].expect.iter().all(|e| holds(w, book, self.until, e).ok);
+                let mut right = (0..choices.len()).filter(holds);
+                match (right.next(), right.next()) {
+                    (Some(i), None) => Some(Truth::Choice(i)),
+                    _ => None,
+                }
             }
             Answer::Number { measure, .. } => measure.value(w, book).map(Truth::Number),
         }
@@ -61,6 +65,24 @@ impl Prediction {
 }
 
 impl Lesson {
+    /// The truth of each prediction in a run of the lesson's plan.
+    pub fn truths(&self, plan: &Arc<Plan>, seed: u64) -> Vec<Option<Truth>> {
+        let mut world = World::new(plan.clone(), seed, Level::Headline);
+        let mut monitor = Monitor::default();
+        form(&mut world, &mut monitor);
+        let mut order: Vec<usize> = (0..self.predictions.len()).collect();
+        order.sort_by_key(|&i| self.predictions[i].until);
+        let mut found = vec![None; order.len()];
+        for i in order {
+            let p = &self.predictions[i];
+            if let Some(formed) = world.formed_at {
+                advance(&mut world, &mut monitor, formed + p.until);
+                found[i] = p.truth(&world, &monitor.book);
+            }
+        }
+        found
+    }
+
     /// The narration in force at a time since formation, by its place.
     pub fn saying(&self, at: Dur) -> Option<usize> {
         self.says.partition_point(|s| s.at <= at).checked_sub(1)

@@ -60,7 +60,7 @@ pub struct Prediction {
 /// How a question is answered, and how the run answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// One of these: the first whose expectations all hold.
+    /// One of these: the only one whose expectations all hold.
     Choice(Vec<Choice>),
     /// A number that may be off by so much, in the measure's unit.
     Number { measure: Measure, near: u64 },

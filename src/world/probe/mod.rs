@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::host::{Power, Program};
-use super::plan::Seat;
+use super::plan::{Formation, Seat};
 use crate::base::Id;
 use crate::base::Rng;
 use crate::redis::Addr;
@@ -87,7 +87,8 @@ pub fn is_stable(w: &World) -> bool {
     let nodes: Vec<HostId> = w.node_hosts().filter(counts).collect();
     let (sentinels, nodes): (Vec<HostId>, Vec<HostId>) =
         nodes.into_iter().partition(|h| w.plan.nodes[h.index()].sentinel.is_some());
-    if !sentinels.is_empty() && !sentinels_agree(w, &sentinels) {
+    let asked = w.plan.formation != Formation::Replicas;
+    if asked && !sentinels.is_empty() && !sentinels_agree(w, &sentinels) {
         return false;
     }
     let up: Vec<&Server> = nodes.iter().filter_map(|&h| w.server(h)).collect();
