@@ -61,8 +61,8 @@ impl Clone for Level {
 }
 
 impl Item {
-    fn key(&self) -> (u64, u64) {
-        (self.at, self.seq)
+    fn key(&self) -> u128 {
+        u128::from(self.at) << 64 | u128::from(self.seq)
     }
 }
 
@@ -131,11 +131,11 @@ impl Queue {
 
     /// The next event, if it is due by this time.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, Ev)> {
-        const LATER: (u64, u64) = (u64::MAX, u64::MAX);
-        let near = self.near.0.front().map_or(LATER, Item::key);
-        let tick = self.ticks.0.front().map_or(LATER, Item::key);
+        let near = self.near.0.front().map_or(u128::MAX, Item::key);
+        let tick = self.ticks.0.front().map_or(u128::MAX, Item::key);
         let lane = near.min(tick);
-        self.wheel.turn_to(lane.0.min(limit.0));
+        let lane_at = (lane >> 64) as u64;
+        self.wheel.turn_to(lane_at.min(limit.0));
         let item = match self.wheel.front.last() {
             Some(i) if i.key() < lane => {
                 if i.at > limit.0 {
@@ -143,7 +143,7 @@ impl Queue {
                 }
                 self.wheel.front.pop()
             }
-            _ if lane.0 > limit.0 => None,
+            _ if lane_at > limit.0 => None,
             _ if near <= tick => self.near.0.pop_front(),
             _ => self.ticks.0.pop_front(),
         }?;

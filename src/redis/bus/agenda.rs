@@ -59,6 +59,11 @@ impl Agenda {
         self.void || now < self.filled_at || (self.occupied != 0 && self.earliest() <= now)
     }
 
+    /// Whether the next tick looks at all rows, whatever its time.
+    pub fn is_forgotten(&self) -> bool {
+        self.void
+    }
+
     /// Until when no row is due, if nothing is forgotten: `u64::MAX` if none is in.
     pub fn next_due(&self) -> u64 {
         if self.occupied == 0 { u64::MAX } else { self.earliest() }

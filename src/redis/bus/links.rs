@@ -295,10 +295,11 @@ impl Bus {
         if self.row(r).link == conn {
             return false;
         }
-        let endpoint = self.announced(cx, p, peer);
-        if self.row(r).endpoint == endpoint {
+        let known = cx.names.endpoint_of(self.row(r).endpoint);
+        if known.ip == Some(p.myip.unwrap_or(peer)) && (known.port, known.cport) == (p.port, p.cport) {
             return false;
         }
+        let endpoint = self.announced(cx, p, peer);
         self.row_mut(r).endpoint = endpoint;
         self.free_link(cx, r);
         self.set_flags(r, 0, flag::NOADDR);

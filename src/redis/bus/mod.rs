@@ -148,6 +148,8 @@ pub struct Bus {
     due: Vec<RowIdx>,
     /// A row may lack a link, or be in handshake: the cron's first loop has work.
     restless: bool,
+    /// A row changed in more than what comes and goes with every ping.
+    stirred: bool,
     /// Nodes with the PFAIL flag.
     pfail_count: u32,
     /// How often a replica was attached to a master.
@@ -207,6 +209,7 @@ impl Bus {
             agenda: Agenda::default(),
             due: Vec::new(),
             restless: true,
+            stirred: true,
             pfail_count: 0,
             attachments: 0,
             census: None,

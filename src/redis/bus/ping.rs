@@ -1,10 +1,11 @@
 //! Heartbeats: when a node pings whom, and what it gossips.
 
 use super::super::Cx;
+use super::super::registry::EndpointId;
 use super::packet::{Body, Gossip, kind};
 use super::view::{ME, NO_ROW, Pulse, RowIdx, flag};
 use super::{Bus, Host, Order};
-use crate::trace::{ConnId, Fact, Level};
+use crate::trace::{ConnId, Fact, Level, NodeId};
 
 /// Whom a broadcast PONG reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,17 @@ impl Bus {
         self.stats_pfail_nodes = self.pfail_count;
     }
 
+    /// Whether something happened since the last idle run that may make the next one another.
+    pub fn was_stirred(&mut self) -> bool {
+        let stirred = std::mem::take(&mut self.stirred);
+        stirred
+            || self.restless
+            || self.todo != 0
+            || !self.state_ok
+            || self.manual.end != 0
+            || self.agenda.is_forgotten()
+    }
+
     /// After an idle run: how many more are idle, and until which time (ms), if nothing else happens.
     pub fn idle_for(&self) -> (u64, u64) {
         (9 - self.iteration % 10, self.agenda.next_due())
@@ -137,7 +149,9 @@ impl Bus {
         } else {
             self.agenda.take_due(now, &mut rows);
             let dict = &self.dict;
-            rows.sort_by_cached_key(|&r| dict.place(r));
+            if rows.len() > 1 {
+                rows.sort_by_cached_key(|&r| dict.place(r));
+            }
         }
         let mut new_pfail = false;
         for &r in &rows {
@@ -220,7 +234,7 @@ impl Bus {
         let now = cx.now.ms();
         let mut packet = self.packet(cx, host, kind, Body::Gossip);
         if let Some(r) = node.filter(|_| kind == kind::PING) {
-            self.row_mut(r).ping_sent = now;
+            self.set_ping_sent(r, now);
             self.agenda.postponed(now);
         }
         self.fill_gossip(&mut packet.gossip);
@@ -238,11 +252,12 @@ impl Bus {
         out.reserve(wanted + pfail_wanted);
         self.picked.clear();
         self.picked.resize(self.rows.len().div_ceil(64), 0);
+        let Bus { dict, rng_gossip, pulses, names, picked, .. } = self;
         let mut tries = wanted * 3;
         while fresh > 0 && out.len() < wanted && tries > 0 {
             tries -= 1;
-            let r = self.dict.random(&mut self.rng_gossip);
-            let pulse = self.pulses[usize::from(r)];
+            let r = dict.random(rng_gossip);
+            let pulse = pulses[usize::from(r)];
             if r == ME || pulse.is(flag::PFAIL) {
                 continue;
             }
@@ -250,12 +265,12 @@ impl Bus {
                 fresh -= 1;
                 continue;
             }
-            let (word, bit) = (&mut self.picked[usize::from(r / 64)], 1u64 << (r % 64));
+            let (word, bit) = (&mut picked[usize::from(r / 64)], 1u64 << (r % 64));
             if *word & bit != 0 {
                 continue;
             }
             *word |= bit;
-            out.push(self.gossip_about(r));
+            out.push(gossip_about(names[usize::from(r)], pulse));
             fresh -= 1;
         }
         if pfail_wanted > 0 {
@@ -266,18 +281,11 @@ impl Bus {
                 }
                 let pulse = self.pulses[usize::from(r)];
                 if pulse.is(flag::PFAIL) && !pulse.is(flag::HANDSHAKE | flag::NOADDR) {
-                    out.push(self.gossip_about(r));
+                    out.push(gossip_about(self.names[usize::from(r)], pulse));
                     left -= 1;
                 }
             }
         }
-    }
-
-    /// redis: clusterSetGossipEntry @7.0.15
-    fn gossip_about(&self, r: RowIdx) -> Gossip {
-        let pulse = self.pulses[usize::from(r)];
-        let (node, endpoint) = self.names[usize::from(r)];
-        Gossip { node, endpoint, pong_received: (pulse.pong_received() / 1000) as u32, flags: pulse.flags() }
     }
 
     /// redis: clusterBroadcastPong @7.0.15
@@ -298,4 +306,9 @@ impl Bus {
             self.send_ping(cx, host, r, kind::PONG);
         }
     }
+}
+
+/// redis: clusterSetGossipEntry @7.0.15
+fn gossip_about((node, endpoint): (NodeId, EndpointId), pulse: Pulse) -> Gossip {
+    Gossip { node, endpoint, pong_received: (pulse.pong_received() / 1000) as u32, flags: pulse.flags() }
 }

@@ -155,9 +155,7 @@ impl Bus {
         // d. An answer on my own link: it is alive.
         if let (LinkTag::Out(r), kind::PONG) = (tag, p.kind) {
             self.set_pong_received(r, now);
-            if self.row(r).ping_sent != 0 {
-                self.row_mut(r).ping_sent = 0;
-            }
+            self.set_ping_sent(r, 0);
             self.alive(cx, r, now);
         }
         let Some(s) = sender else { return };
@@ -226,17 +224,21 @@ impl Bus {
     }
 
     /// What nearly all gossip is: nobody suspects the node, neither the sender nor me. It can only tell me
-    /// that somebody heard from it later than I did. False, and nothing done, if there is more to it.
-    fn hear_of(&mut self, g: &Gossip, latest: u64) -> bool {
-        let Some(&r) = self.by_id.get(g.node.0 as usize) else { return false };
-        let Some(pulse) = self.pulses.get_mut(usize::from(r)) else { return false };
-        if g.flags & (flag::PFAIL | flag::FAIL) != 0 || pulse.is(flag::PFAIL | flag::FAIL | Pulse::REPORTED) {
-            return false;
-        }
-        if !pulse.is(Pulse::PINGED) {
-            pulse.renew(u64::from(g.pong_received) * 1000, latest);
-        }
-        true
+    /// that somebody heard from it later than I did. Hears the entries up to the first that there is more to,
+    /// with which nothing is done: how many those were.
+    fn hear_plain(&mut self, gossip: &[Gossip], latest: u64) -> usize {
+        let Bus { by_id, pulses, .. } = self;
+        let is_plain = |g: &&Gossip| {
+            let Some(&r) = by_id.get(g.node.0 as usize) else { return false };
+            let Some(pulse) = pulses.get_mut(usize::from(r)) else { return false };
+            let suspected = g.flags & (flag::PFAIL | flag::FAIL) != 0
+                || pulse.is(flag::PFAIL | flag::FAIL | Pulse::REPORTED);
+            if !suspected && !pulse.is(Pulse::PINGED) {
+                pulse.renew(u64::from(g.pong_received) * 1000, latest);
+            }
+            !suspected
+        };
+        gossip.iter().take_while(is_plain).count()
     }
 
     /// redis: clusterProcessGossipSection @7.0.15. `sender` is `None` for a MEET from a stranger, whose
@@ -245,10 +247,9 @@ impl Bus {
         let from_master = sender.is_some_and(|s| self.row(s).is_master());
         let by = sender.map_or(NodeId::NONE, |s| self.row(s).id);
         let latest = host.mstime + FUTURE_TOLERANCE_MS;
-        for g in &p.gossip {
-            if self.hear_of(g, latest) {
-                continue;
-            }
+        let mut rest = &p.gossip[..];
+        while let Some((g, after)) = rest.split_at(self.hear_plain(rest, latest)).1.split_first() {
+            rest = after;
             let failing = g.flags & (flag::PFAIL | flag::FAIL) != 0;
             let Some(r) = self.find(g.node) else {
                 if sender.is_some() && g.flags & flag::NOADDR == 0 && !self.blacklisted(host, g.node) {

@@ -165,6 +165,10 @@ impl Pulse {
             self.set_pong_received(ms);
         }
     }
+    fn set_pinged(&mut self, pinged: bool) {
+        let bit = u64::from(Pulse::PINGED);
+        self.0 = if pinged { self.0 | bit } else { self.0 & !bit };
+    }
     fn set_bits(&mut self, bits: u16) {
         self.0 = self.0 & !0xFFFF | u64::from(bits);
     }
@@ -184,6 +188,7 @@ pub struct RowMut<'a> {
     name: &'a mut (NodeId, EndpointId),
     pfail_count: &'a mut u32,
     census: &'a mut Option<super::slots::Census>,
+    stirred: &'a mut bool,
 }
 
 impl std::ops::Deref for RowMut<'_> {
@@ -208,6 +213,7 @@ impl Drop for RowMut<'_> {
         let passing = Pulse::LINKED | Pulse::PINGED | Pulse::REPORTED;
         if (old ^ new) & !passing != 0 || self.row.slaveof != self.slaveof_before {
             *self.census = None;
+            *self.stirred = true;
         }
         *self.name = (self.row.id, self.row.endpoint);
     }
@@ -427,6 +433,7 @@ impl Bus {
             name: &mut self.names[i],
             pfail_count: &mut self.pfail_count,
             census: &mut self.census,
+            stirred: &mut self.stirred,
         }
     }
     /// A row of which only clocks, offsets and epochs are changed: nothing else follows from them.
@@ -444,6 +451,12 @@ impl Bus {
     }
     pub(super) fn set_pong_received(&mut self, r: RowIdx, ms: u64) {
         self.pulses[usize::from(r)].set_pong_received(ms);
+    }
+
+    /// Notes when an unanswered ping was sent: ms, 0 = none is.
+    pub(super) fn set_ping_sent(&mut self, r: RowIdx, ms: u64) {
+        self.rows[usize::from(r)].ping_sent = ms;
+        self.pulses[usize::from(r)].set_pinged(ms != 0);
     }
 
     /// The row of a node id that I know.

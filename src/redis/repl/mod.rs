@@ -150,6 +150,8 @@ pub struct Repl {
     pub conn: ConnId,
     pub cached: Option<History>,
     pub reploff: i64,
+    /// The latest acknowledgement, and the offset in it.
+    ack: Option<(i64, Command)>,
     /// unix seconds: last byte from the master, last byte of a handshake or transfer, loss of the link.
     pub last_io: u64,
     pub transfer_last_io: u64,
@@ -198,6 +200,7 @@ impl Repl {
             conn: ConnId::NONE,
             cached: None,
             reploff: 0,
+            ack: None,
             last_io: 0,
             transfer_last_io: 0,
             down_since: 0,

@@ -141,8 +141,17 @@ impl Repl {
     }
 
     pub fn send_ack(&mut self, cx: &mut Cx<'_>) {
-        let offset = self.reploff.to_string();
-        cx.send(self.conn, request(&[b"REPLCONF", b"ACK", offset.as_bytes()]));
+        let command = match &self.ack {
+            Some((offset, command)) if *offset == self.reploff => command.clone(),
+            _ => {
+                let text = self.reploff.to_string();
+                let words: [&[u8]; 3] = [b"REPLCONF", b"ACK", text.as_bytes()];
+                let command: Command = words.iter().map(|w| w.to_vec()).collect();
+                self.ack = Some((self.reploff, command.clone()));
+                command
+            }
+        };
+        cx.send(self.conn, Message::Request(command));
     }
 
     /// Gives the attempt up; `again`: and begins the next one at once, else in the next second.

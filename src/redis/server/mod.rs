@@ -326,6 +326,9 @@ impl Server {
         let host = self.host();
         let bus = self.bus.as_mut()?;
         let out = f(bus, cx, &host);
+        if bus.was_stirred() || !bus.orders.is_empty() {
+            self.quiet.ticks = 0;
+        }
         if !bus.orders.is_empty() {
             let orders = std::mem::take(&mut bus.orders);
             orders.into_iter().for_each(|o| self.obey(cx, o));
@@ -373,7 +376,9 @@ impl Server {
     // ---- inputs ---------------------------------------------------------------------------------
 
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
-        self.quiet.ticks = 0;
+        if !matches!(input, Input::Message { message: Message::Bus(_), .. }) {
+            self.quiet.ticks = 0;
+        }
         if self.migration.is_some() {
             return self.hear_target(cx, input);
         }
@@ -650,7 +655,6 @@ impl Server {
     ///
     /// redis: beforeSleep @7.0.15
     pub fn before_sleep(&mut self, cx: &mut Cx<'_>) {
-        self.quiet.ticks = 0;
         if !self.waiters.is_empty() {
             self.time_waiters_out(cx);
         }
