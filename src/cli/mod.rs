@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub mod explain;
+pub mod export;
 pub mod lab;
 pub mod lessons;
 pub mod play;
 pub mod run;
+pub mod shot;
 pub mod slot;
 pub mod what_if;
 
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     Play(play::PlayArgs),
     Run(run::RunArgs),
+    Shot(shot::ShotArgs),
+    Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
     Lessons(lessons::LessonsArgs),
@@ -37,6 +41,8 @@ pub fn main() -> ExitCode {
         None => play::open(),
         Some(Command::Play(args)) => play::run(&args),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Shot(args)) => shot::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Lessons(args)) => lessons::run(&args),

@@ -9,11 +9,9 @@ use clap::Args;
 
 use crate::base::{Dur, SimTime};
 use crate::scenario::{self, Scenario, library};
+use crate::tui::cast::settle;
 use crate::tui::theme::{Depth, Theme};
-use crate::tui::{self, Model, Msg, Picker, layout, picture, text, update};
-
-/// Events per slice of work when nobody waits for a frame.
-const SLICE: u64 = 100_000;
+use crate::tui::{self, Model, Picker, layout, picture, text};
 
 /// Plays a scenario on the terminal: forward, back, and as any node sees it
 #[derive(Args, Debug)]
@@ -39,7 +37,7 @@ pub struct PlayArgs {
 
 /// Plays what the arguments say.
 pub fn run(args: &PlayArgs) -> ExitCode {
-    match library::open(&args.file).map_err(|e| e.to_string()).and_then(|s| play(args, &s)) {
+    match load(&args.file).and_then(|s| play(args, &s)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -65,7 +63,8 @@ pub fn open() -> ExitCode {
             Some(i) => {
                 chosen = i;
                 let s = &scenarios[i].1;
-                tui::run(model(s, s.seed, theme(), layout::SMALLEST)).map(|()| true)
+                let m = model(s, s.seed, theme(), layout::SMALLEST);
+                tui::run(with_source(m, Path::new(&scenarios[i].0))).map(|()| true)
             }
             None => Ok(false),
         });
@@ -98,11 +97,21 @@ fn library_name(path: &str) -> String {
     path.trim_start_matches("@/").trim_end_matches(".toml").to_string()
 }
 
+/// A file, or else a scenario of the program by name.
+pub(super) fn load(file: &Path) -> Result<Scenario, String> {
+    library::open(file).map_err(|mistakes| mistakes.to_string())
+}
+
+fn path_of(file: &Path) -> PathBuf {
+    let named = file.to_str().filter(|_| !file.exists()).and_then(library::find);
+    named.map_or_else(|| file.to_path_buf(), PathBuf::from)
+}
+
 fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
     let seed = args.seed.unwrap_or(s.seed);
     match &args.picture {
         Some(out) => write(out, &make_picture(args, s, seed)?),
-        None if is_terminal() => tui::run(model(s, seed, theme(), layout::SMALLEST))
+        None if is_terminal() => tui::run(with_source(model(s, seed, theme(), layout::SMALLEST), &args.file))
             .map_err(|e| format!("the terminal failed: {e}")),
         None => {
             Err("`play` needs a terminal; `run` prints what happens, `play --picture OUT.svg` draws it"
@@ -113,29 +122,27 @@ fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
 
 fn make_picture(args: &PlayArgs, s: &Scenario, seed: u64) -> Result<String, String> {
     let mut model = model(s, seed, Theme::new(Depth::True), parse_size(&args.size)?);
-    work(&mut model);
+    settle(&mut model);
     if let Some(at) = &args.at {
-        let us = text::parse_time(at).map_err(|e| format!("--at: {e}"))?;
-        let zero = model.timeline().formed_at().unwrap_or_default();
-        model.seek(SimTime(zero.0.saturating_add_signed(us)));
-        work(&mut model);
+        let t = moment(&model, at).map_err(|e| format!("--at: {e}"))?;
+        model.seek(t);
+        settle(&mut model);
     }
     for c in args.keys.chars() {
         tui::press(&mut model, c);
-        work(&mut model);
+        settle(&mut model);
     }
     Ok(picture::picture(&model))
 }
 
-/// Lets the model do all that it wants.
-fn work(model: &mut Model) {
-    while model.is_working() {
-        update(model, Msg::Work(SLICE));
-    }
-    update(model, Msg::Present);
+/// A moment of the run, written as people do.
+pub(super) fn moment(model: &Model, at: &str) -> Result<SimTime, String> {
+    let us = text::parse_time(at)?;
+    let zero = model.timeline().formed_at().unwrap_or_default();
+    Ok(SimTime(zero.0.saturating_add_signed(us)))
 }
 
-fn parse_size(text: &str) -> Result<(u16, u16), String> {
+pub(super) fn parse_size(text: &str) -> Result<(u16, u16), String> {
     let size = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     let fits = |&(w, h): &(u16, u16)| {
         (layout::SMALLEST.0..=400).contains(&w) && (layout::SMALLEST.1..=200).contains(&h)
@@ -146,18 +153,22 @@ fn parse_size(text: &str) -> Result<(u16, u16), String> {
     })
 }
 
-fn model(s: &Scenario, seed: u64, theme: Theme, size: (u16, u16)) -> Model {
+/// The model knows the text that a save begins with.
+fn with_source(mut m: Model, file: &Path) -> Model {
+    m.source = scenario::source(&path_of(file)).ok();
+    m
+}
+
+pub(super) fn model(s: &Scenario, seed: u64, theme: Theme, size: (u16, u16)) -> Model {
     let end: Dur = s.script.end;
     Model::new(Arc::clone(&s.plan), seed, Some(end), theme, size)
 }
 
-fn write(out: &Path, svg: &str) -> Result<(), String> {
+pub(super) fn write(out: &Path, text: &str) -> Result<(), String> {
     if out == Path::new("-") {
-        return std::io::stdout()
-            .write_all(svg.as_bytes())
-            .map_err(|e| format!("cannot write the picture: {e}"));
+        return std::io::stdout().write_all(text.as_bytes()).map_err(|e| format!("standard output: {e}"));
     }
-    std::fs::write(out, svg).map_err(|e| format!("{}: cannot be written: {e}", out.display()))
+    std::fs::write(out, text).map_err(|e| format!("{}: cannot be written: {e}", out.display()))
 }
 
 fn is_terminal() -> bool {

@@ -18,6 +18,20 @@ pub enum Action {
     PrevLandmark,
     NextFailure,
     PrevFailure,
+    NextElection,
+    PrevElection,
+    NextDisagreement,
+    PrevDisagreement,
+    NextLoss,
+    PrevLoss,
+    NextPacket,
+    PrevPacket,
+    NextCron,
+    PrevCron,
+    Believed,
+    Bookmark,
+    NextBookmark,
+    PrevBookmark,
     GoTo,
     Home,
     End,
@@ -32,6 +46,11 @@ pub enum Action {
     NodeDown,
     /// By the digit pressed.
     NodeByNumber,
+    Slot,
+    NextPanel,
+    PrevPanel,
+    PanelMenu,
+    ZoomPanel,
     LogUp,
     LogDown,
     LogLevel,
@@ -40,6 +59,14 @@ pub enum Action {
     Why,
     KillOrStart,
     PauseOrResume,
+    Acts,
+    Console,
+    Undo,
+    NextFuture,
+    Compare,
+    Rename,
+    Steps,
+    Save,
     Help,
     Back,
     Quit,
@@ -51,21 +78,33 @@ pub enum Group {
     Time,
     Jump,
     Look,
+    Panels,
     Log,
     Break,
+    Futures,
     Program,
 }
 
 impl Group {
-    pub const ALL: [Group; 6] =
-        [Group::Time, Group::Jump, Group::Look, Group::Log, Group::Break, Group::Program];
+    pub const ALL: [Group; 8] = [
+        Group::Time,
+        Group::Jump,
+        Group::Look,
+        Group::Panels,
+        Group::Log,
+        Group::Break,
+        Group::Futures,
+        Group::Program,
+    ];
     pub fn title(self) -> &'static str {
         match self {
             Group::Time => "Time",
             Group::Jump => "Jump",
             Group::Look => "Look",
+            Group::Panels => "Panels",
             Group::Log => "Events",
-            Group::Break => "Break things",
+            Group::Break => "Act",
+            Group::Futures => "Futures",
             Group::Program => "Program",
         }
     }
@@ -111,6 +150,7 @@ impl std::fmt::Display for Key {
             KeyCode::End => f.write_str("end"),
             KeyCode::Enter => f.write_str("enter"),
             KeyCode::Tab => f.write_str("tab"),
+            KeyCode::Backspace => f.write_str("backspace"),
             KeyCode::BackTab => f.write_str("shift tab"),
             KeyCode::Esc => f.write_str("esc"),
             other => write!(f, "{other:?}"),
@@ -148,7 +188,7 @@ pub const KEYMAP: &[Binding] = &[
         Action::Faster,
         &[Key::char('+'), Key::char('=')],
         Group::Time,
-        Some((6, "speed")),
+        Some((11, "speed")),
         "faster, up to 100,000 times real time",
     ),
     bind(Action::Slower, &[Key::char('-')], Group::Time, None, "slower, down to a thousandth"),
@@ -187,6 +227,38 @@ pub const KEYMAP: &[Binding] = &[
         "the next failure or election, found by running on if need be",
     ),
     bind(Action::PrevFailure, &[Key::char('F')], Group::Jump, None, "the failure or election before"),
+    bind(
+        Action::NextElection,
+        &[Key::char('e')],
+        Group::Jump,
+        None,
+        "the next election, or what comes of it",
+    ),
+    bind(Action::PrevElection, &[Key::char('E')], Group::Jump, None, "the election before"),
+    bind(
+        Action::NextDisagreement,
+        &[Key::char('d')],
+        Group::Jump,
+        None,
+        "the next moment at which nodes begin to differ: about a failure, a state, an owner",
+    ),
+    bind(Action::PrevDisagreement, &[Key::char('D')], Group::Jump, None, "the disagreement before"),
+    bind(Action::NextLoss, &[Key::char('u')], Group::Jump, None, "the next loss of an acknowledged write"),
+    bind(Action::PrevLoss, &[Key::char('U')], Group::Jump, None, "the loss before"),
+    bind(Action::NextPacket, &[Key::char('r')], Group::Jump, None, "the next packet of the bus that is read"),
+    bind(Action::PrevPacket, &[Key::char('R')], Group::Jump, None, "the packet before"),
+    bind(Action::NextCron, &[Key::char('c')], Group::Jump, None, "the next tick of a serverCron"),
+    bind(Action::PrevCron, &[Key::char('C')], Group::Jump, None, "the tick before"),
+    bind(
+        Action::Believed,
+        &[Key::char('y')],
+        Group::Jump,
+        None,
+        "when the observer last changed its mind about the selected node",
+    ),
+    bind(Action::Bookmark, &[Key::char('b')], Group::Jump, None, "set a bookmark here, or remove it"),
+    bind(Action::NextBookmark, &[Key::char('\'')], Group::Jump, None, "the next bookmark"),
+    bind(Action::PrevBookmark, &[Key::char('"')], Group::Jump, None, "the bookmark before"),
     bind(Action::GoTo, &[Key::char('g')], Group::Jump, None, "go to a time: 12.5, 250ms, 2m, -3"),
     bind(
         Action::Home,
@@ -240,8 +312,43 @@ pub const KEYMAP: &[Binding] = &[
     bind(Action::ZoomIn, &[Key::char('z')], Group::Look, None, "show a shorter time around now"),
     bind(Action::ZoomOut, &[Key::char('x')], Group::Look, None, "show a longer time"),
     bind(Action::ZoomAll, &[Key::char('a')], Group::Look, None, "show all of the run"),
-    bind(Action::LogUp, &[Key::code(KeyCode::PageUp)], Group::Log, None, "a page of events back"),
-    bind(Action::LogDown, &[Key::code(KeyCode::PageDown)], Group::Log, None, "a page of events on"),
+    bind(
+        Action::Slot,
+        &[Key::char('s')],
+        Group::Look,
+        None,
+        "look at one slot, by its number or a key in it",
+    ),
+    bind(
+        Action::NextPanel,
+        &[Key::char(']')],
+        Group::Panels,
+        Some((6, "panel")),
+        "the next panel of the lower half",
+    ),
+    bind(Action::PrevPanel, &[Key::char('[')], Group::Panels, None, "the panel before"),
+    bind(
+        Action::PanelMenu,
+        &[Key::char('m')],
+        Group::Panels,
+        Some((10, "menu")),
+        "choose a panel from a menu",
+    ),
+    bind(
+        Action::ZoomPanel,
+        &[Key::char('Z')],
+        Group::Panels,
+        None,
+        "give the panel the whole screen, or back",
+    ),
+    bind(
+        Action::LogUp,
+        &[Key::code(KeyCode::PageUp)],
+        Group::Panels,
+        None,
+        "a page back, in the events or the panel",
+    ),
+    bind(Action::LogDown, &[Key::code(KeyCode::PageDown)], Group::Panels, None, "a page on"),
     bind(
         Action::LogLevel,
         &[Key::char('l')],
@@ -254,7 +361,7 @@ pub const KEYMAP: &[Binding] = &[
         Action::Search,
         &[Key::char('/')],
         Group::Log,
-        Some((8, "search")),
+        Some((12, "search")),
         "list only what contains a text",
     ),
     bind(Action::Why, &[Key::char('w')], Group::Log, Some((7, "why")), "why: what led to the selected event"),
@@ -272,6 +379,44 @@ pub const KEYMAP: &[Binding] = &[
         None,
         "stop the selected node's process (SIGSTOP), or let it go on",
     ),
+    bind(
+        Action::Acts,
+        &[Key::char('!')],
+        Group::Break,
+        Some((8, "act")),
+        "choose from a menu what to do to the selected node",
+    ),
+    bind(
+        Action::Console,
+        &[Key::char(':')],
+        Group::Break,
+        Some((9, "console")),
+        "the console: commands to nodes, redis-cli, faults; tab completes, up recalls",
+    ),
+    bind(
+        Action::Undo,
+        &[Key::code(KeyCode::Backspace)],
+        Group::Break,
+        None,
+        "back to the moment before the last thing done by hand",
+    ),
+    bind(Action::NextFuture, &[Key::char('X')], Group::Futures, None, "the next future of those kept"),
+    bind(
+        Action::Compare,
+        &[Key::char('|')],
+        Group::Futures,
+        None,
+        "this future and the other side by side, aligned on time",
+    ),
+    bind(Action::Rename, &[Key::char('N')], Group::Futures, None, "give this future a name"),
+    bind(Action::Steps, &[Key::char('P')], Group::Futures, None, "what was done by hand, as scenario steps"),
+    bind(
+        Action::Save,
+        &[Key(KeyCode::Char('s'), CTRL)],
+        Group::Futures,
+        None,
+        "write this future as a scenario file",
+    ),
     bind(Action::Help, &[Key::char('?'), Key::char('h')], Group::Program, Some((0, "help")), "this page"),
     bind(
         Action::Back,
@@ -284,7 +429,7 @@ pub const KEYMAP: &[Binding] = &[
         Action::Quit,
         &[Key::char('q'), Key(KeyCode::Char('c'), CTRL)],
         Group::Program,
-        Some((9, "quit")),
+        Some((13, "quit")),
         "quit",
     ),
 ];
@@ -310,7 +455,8 @@ pub fn reference_markdown() -> String {
     let mut out = String::from(
         "# Keys of the player\n\n\
          The mouse works too: click a lane or the axis to go there, a row to select a node, an event to\n\
-         see it; the wheel scrolls events and zooms time.\n",
+         see it, a cell of the slot map to look at its slot, a tab to choose a panel; the wheel scrolls\n\
+         events and panels and zooms time.\n",
     );
     for group in Group::ALL {
         out.push_str(&format!("\n## {}\n\n| key | does |\n| --- | --- |\n", group.title()));
@@ -341,7 +487,8 @@ mod tests {
         assert_eq!(press('F', KeyModifiers::NONE), Some(Action::PrevFailure));
         assert_eq!(press('?', SHIFT), Some(Action::Help));
         assert_eq!(press('c', CTRL), Some(Action::Quit));
-        assert_eq!(press('c', KeyModifiers::NONE), None);
+        assert_eq!(press('c', KeyModifiers::NONE), Some(Action::NextCron));
+        assert_eq!(press('j', KeyModifiers::NONE), None);
         let right = |m| action(KeyEvent::new(KeyCode::Right, m));
         assert_eq!(right(SHIFT), Some(Action::Skip(1000)));
         assert_eq!(right(CTRL), Some(Action::Skip(10_000)));

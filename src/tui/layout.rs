@@ -1,8 +1,9 @@
 //! Where everything is on the screen. Drawing and the mouse ask the same function.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::Model;
+use super::panel::Panel;
 use crate::world::probe::view::Observer;
 
 /// The smallest screen that shows something sensible.
@@ -47,7 +48,7 @@ impl Column {
     }
 }
 
-/// The parts of the screen.
+/// The parts of the screen. A part without room has height 0.
 #[derive(Clone, Debug)]
 pub struct Areas {
     pub header: Rect,
@@ -65,47 +66,76 @@ pub struct Areas {
     pub chart: Rect,
     /// One line per failover, over the whole width.
     pub phases: Rect,
+    /// The title of the lower half: of the events, if the panel has room beside them.
     pub log_title: Rect,
+    /// The lower half: the list of events, or the panel in its place.
     pub log_rows: Rect,
+    /// The panel beside the events, on a wide screen: its title and its inside.
+    pub panel_rows: Option<(Rect, Rect)>,
+    /// Where each panel's name stands.
+    pub tabs: Vec<(Panel, Rect)>,
     /// First listed event shown.
     pub first_event: usize,
     pub inspector: Rect,
     pub footer: Rect,
 }
 
+impl Areas {
+    /// The inside of the panel in view.
+    pub fn panel(&self) -> Rect {
+        self.panel_rows.map_or(self.log_rows, |(_, inside)| inside)
+    }
+    /// Whether the list of events is at this place.
+    pub fn is_log(&self, m: &Model, at: Position) -> bool {
+        (m.panel == Panel::Events || self.panel_rows.is_some()) && self.log_rows.contains(at)
+    }
+}
+
+/// From this width on, a panel stands beside the events.
+const WIDE: u16 = 150;
+/// Below this height, a panel other than the events takes the place of slots and lanes.
+const LOW: u16 = 34;
+
 /// The layout for a model: a function of its size and of what it has to show.
 pub fn areas(m: &Model) -> Areas {
-    let (w, h) = m.size;
+    let screen = m.area();
+    let (w, h) = (screen.width, screen.height);
     let mut y = 0;
     let mut take = |rows: u16| {
         let r = Rect::new(0, y.min(h), w, rows.min(h.saturating_sub(y)));
         y += rows;
         r
     };
-    let voice_rows = m.narration().map_or(0, |t| voice_height(t, w));
+    let alone = m.expanded || (m.panel != Panel::Events && h < LOW);
+    let voice_rows =
+        m.narration().map_or(0, |t| voice_height(t, w)).min(if alone && h < LOW { 1 } else { 3 });
+    let cluster = !m.shot.slots.is_empty();
     let slot_rows = match h {
+        _ if alone || !cluster => 0,
         0..30 => 2,
         30..50 => 4,
         _ => 6,
     };
     let phase_rows = (m.lanes.failovers.len() as u16).min(if h < 30 { 1 } else { 3 });
-    let inspector_rows = if h < 22 { 1 } else { 2 };
+    let inspector_rows = if h < 22 || (alone && m.panel != Panel::Events) { 1 } else { 2 };
     let strangers = m.shot.nodes.len().saturating_sub(m.nodes()).min(4);
     let wanted = (m.nodes() + strangers) as u16;
-    let fixed = 1 + voice_rows + 1 + slot_rows + 2 + phase_rows + 1 + inspector_rows + 1;
+    let upper = if alone { 0 } else { u16::from(cluster) + slot_rows + 2 + phase_rows };
+    let fixed = 1 + voice_rows + upper + 1 + inspector_rows + 1;
     let room = h.saturating_sub(fixed);
     // At least three events, or a third of the room, stay for the list.
-    let node_count = wanted.min(room.saturating_sub((room / 3).max(3)).max(1));
+    let node_count = if alone { 0 } else { wanted.min(room.saturating_sub((room / 3).max(3)).max(1)) };
     let log_count = room.saturating_sub(node_count);
+    let one = u16::from(!alone);
 
     let header = take(1);
     let voice = take(voice_rows);
-    let slots_title = take(1);
+    let slots_title = take(u16::from(cluster && !alone));
     let slots = take(slot_rows);
-    let nodes_title = take(1);
-    let head = take(1);
+    let nodes_title = take(one);
+    let head = take(one);
     let rows = take(node_count);
-    let phases = take(phase_rows);
+    let phases = take(if alone { 0 } else { phase_rows });
     let log_title = take(1);
     let log_rows = take(log_count);
     let inspector = take(inspector_rows);
@@ -118,6 +148,16 @@ pub fn areas(m: &Model) -> Areas {
         Rect { x: table, y: head.y, width: w.saturating_sub(table + 1), height: head.height + rows.height };
     let shown = usize::from(node_count);
     let first_node = (m.node + 1).saturating_sub(shown).min(m.shot.nodes.len().saturating_sub(shown));
+    let (log_title, log_rows, panel_rows) = if w >= WIDE && m.panel != Panel::Events {
+        let events = w * 45 / 100;
+        let part =
+            |r: Rect| (Rect { width: events, ..r }, Rect { x: events + 1, width: w - events - 1, ..r });
+        let ((title, panel_title), (rows, panel)) = (part(log_title), part(log_rows));
+        (title, rows, Some((panel_title, panel)))
+    } else {
+        (log_title, log_rows, None)
+    };
+    let tabs = tabs(m, panel_rows.map_or(log_title, |(title, _)| title));
     Areas {
         header,
         voice,
@@ -131,11 +171,53 @@ pub fn areas(m: &Model) -> Areas {
         chart,
         phases,
         log_title,
+        panel_rows,
+        tabs,
         log_rows,
-        first_event: first_event(m, usize::from(log_count)),
+        first_event: first_event(m, usize::from(log_rows.height)),
         inspector,
         footer,
     }
+}
+
+/// Room that the title of the events wants at its right.
+const COUNT: u16 = 26;
+
+/// The names of the panels in a row: all of them if they fit, else the one in view and its neighbours.
+fn tabs(m: &Model, title: Rect) -> Vec<(Panel, Rect)> {
+    let all = Panel::of(m);
+    let width = |p: &Panel| p.name().len() as u16 + 3;
+    let room = title.width.saturating_sub(if m.panel == Panel::Events { COUNT } else { 3 });
+    let at = all.iter().position(|p| *p == m.panel).unwrap_or(0);
+    let (mut first, mut last) = (at, at);
+    let mut used = all.get(at).map_or(0, width);
+    loop {
+        let before = first.checked_sub(1).filter(|&i| used + width(&all[i]) <= room);
+        let after = Some(last + 1).filter(|&i| i < all.len() && used + width(&all[i]) <= room);
+        match (before, after) {
+            (None, None) => break,
+            (Some(i), after) if after.is_none() || at - i <= last + 1 - at => {
+                first = i;
+                used += width(&all[i]);
+            }
+            (_, Some(i)) => {
+                last = i;
+                used += width(&all[i]);
+            }
+            (Some(_), None) => unreachable!("taken above"),
+        }
+    }
+    let mut x = title.x + 2;
+    let mut out = Vec::new();
+    for p in all.into_iter().skip(first).take(last + 1 - first) {
+        let w = p.name().len() as u16 + 2;
+        if x + w > title.right() {
+            break;
+        }
+        out.push((p, Rect { x, width: w, ..title }));
+        x += w + 1;
+    }
+    out
 }
 
 /// The list keeps the current event at two thirds of its height while there is more to come.
@@ -156,7 +238,7 @@ fn columns(m: &Model, width: u16) -> Vec<(Column, u16)> {
     let truth = m.observer == Observer::Truth;
     let all = [
         (Column::Name, names + 1),
-        (Column::Role, (names + 2).max(7)),
+        (Column::Role, (names + 2).max(8)),
         (Column::Says, 10),
         (Column::Slots, 5),
         (Column::Epoch, 5),

@@ -5,12 +5,17 @@
 //! Only this module and [`run`](run()) know the wall clock: the model is told how much time has passed, and
 //! how much work it may do before the next frame. Read first: [`model::Msg`], then [`layout`].
 
+pub mod cast;
+pub mod console;
+pub mod html;
 pub mod keys;
 pub mod layout;
 pub mod model;
+pub mod panel;
 mod picker;
 pub mod picture;
 mod run;
+mod steps;
 pub mod text;
 pub mod theme;
 pub mod view;

@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::run::with_terminal;
+use super::run::{IDLE, poll, told_to_end, with_terminal};
 use super::theme::{Ink, Theme};
 
 /// What is chosen from: (name, title) each.
@@ -25,6 +25,12 @@ pub fn pick(mut picker: Picker) -> io::Result<Option<usize>> {
     with_terminal(|terminal| {
         loop {
             terminal.draw(|frame| picker.draw(frame))?;
+            if told_to_end() {
+                return Ok(None);
+            }
+            if !poll(IDLE)? {
+                continue;
+            }
             let Event::Key(key) = event::read()? else { continue };
             if key.kind == KeyEventKind::Release {
                 continue;

@@ -189,6 +189,11 @@ impl World {
     pub fn host(&self, name: &str) -> Option<HostId> {
         self.names.find_host(name)
     }
+    /// How often the host's timer of serverCron was set or put off: more often after a tick.
+    pub fn cron_generation(&self, host: HostId) -> u32 {
+        let cron = self.hosts[host].timers.iter().find(|t| t.timer == Timer::Cron);
+        cron.map_or(0, |t| t.generation)
+    }
 
     fn add_host(&mut self, name: &str, ip: std::net::Ipv4Addr, spec: plan::ClockSpec) -> HostId {
         let id = self.names.add_host(name, ip);
@@ -829,6 +834,26 @@ impl World {
     }
 
     // ---- actions --------------------------------------------------------------------------------
+
+    /// Adds a step to the plan of a run that is under way and formed. At that time, which is still to come,
+    /// nothing else may be due: then the run is, event for event, that of a plan which had the step from the
+    /// beginning.
+    pub fn add_step(&mut self, at: SimTime, action: Action) {
+        let Some(formed) = self.formed_at else { return };
+        debug_assert!(at > self.now, "a step is in the future");
+        let plan = Arc::make_mut(&mut self.plan);
+        let after = at.since(formed);
+        let i = plan.steps.partition_point(|s| s.at <= after);
+        plan.steps.insert(i, plan::Step { at: after, action });
+        self.queue.each_mut(|ev| {
+            if let Ev::Step(j) = ev
+                && *j as usize >= i
+            {
+                *j += 1;
+            }
+        });
+        self.queue.push(at, Ev::Step(i as u32));
+    }
 
     /// Does something to the world now. Unknown names are checked where plans are made; here they do
     /// nothing.

@@ -125,6 +125,15 @@ impl Queue {
         lanes.into_iter().flatten().chain(self.wheel.next_time()).min().map(SimTime)
     }
 
+    /// Shows every event that waits, in no particular order; their times stay.
+    pub fn each_mut(&mut self, mut f: impl FnMut(&mut Ev)) {
+        let w = &mut self.wheel;
+        let slots = w.levels.iter_mut().flat_map(|l| l.slots.iter_mut().flatten());
+        let wheel = w.front.iter_mut().chain(slots).chain(&mut w.far);
+        let lanes = self.near.0.iter_mut().chain(&mut self.ticks.0);
+        lanes.chain(wheel).for_each(|item| f(&mut item.ev));
+    }
+
     pub fn pop(&mut self) -> Option<(SimTime, Ev)> {
         self.pop_until(SimTime::MAX)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::host::Program;
-use super::plan::{Action, Plan};
+use super::plan::{Action, Plan, Step};
 use crate::base::{Dur, SimTime};
 use crate::trace::{Event, Fact, Level};
 
@@ -24,12 +24,12 @@ const HOST_WEIGHT: u64 = 8 << 10;
 #[derive(Clone, Debug)]
 pub struct Timeline {
     /// Ascending; the first is the start of the run.
-    checkpoints: Vec<Checkpoint>,
+    checkpoints: Vec<Arc<Checkpoint>>,
     spacing: u64,
     now: World,
-    /// Deeds done before `now`.
+    /// Deeds that are in the plan of `now`.
     deeds_done: usize,
-    /// Deeds done by hand, in order of time: part of the run from then on.
+    /// Deeds done by hand, in order of time: steps of the run's plan from then on.
     deeds: Vec<(SimTime, Action)>,
     /// All facts of this run as far as it was ever run.
     record: Vec<Event>,
@@ -113,7 +113,7 @@ impl Timeline {
         let mut left = events;
         loop {
             let deed = self.deeds.get(self.deeds_done).filter(|(at, _)| *at <= t).cloned();
-            let stop = deed.as_ref().map_or(t, |(at, _)| *at);
+            let stop = deed.as_ref().map_or(t, |(at, _)| SimTime(at.0 - 1));
             while self.now.next_time().is_some_and(|next| next <= stop) {
                 if left == 0 {
                     self.learn();
@@ -125,8 +125,8 @@ impl Timeline {
             }
             self.now.run_until(stop);
             match deed {
-                Some((_, action)) => {
-                    self.now.act(&action);
+                Some((at, action)) => {
+                    self.now.add_step(at, action);
                     self.deeds_done += 1;
                 }
                 None => {
@@ -137,36 +137,77 @@ impl Timeline {
         }
     }
 
-    /// Dispatches one event, or does one deed.
-    pub fn step(&mut self) {
-        let next = self.now.next_time();
-        match self.deeds.get(self.deeds_done).cloned() {
-            Some((at, action)) if next.is_none_or(|n| n > at) => {
-                self.now.run_until(at);
-                self.now.act(&action);
-                self.deeds_done += 1;
-            }
-            _ => {
-                self.now.step();
-                self.checkpoint_if_due();
-            }
-        }
-        self.learn();
-    }
-
-    /// Does something now; what was recorded after this moment is another future and is dropped.
+    /// Does something at the next moment at which nothing else happens, a microsecond or a few from now, and goes
+    /// there. It becomes a step of the run's plan. What was recorded after this moment is another future and is
+    /// dropped, with the deeds in it. Before the deployment is formed nothing can be done.
     pub fn act(&mut self, action: Action) {
-        let t = self.now.now();
-        self.seek(t);
+        if self.now.formed_at.is_none() {
+            return;
+        }
+        self.seek(self.now.now());
+        let mut at = SimTime(self.now.now().0 + 1);
+        while self.now.next_time() == Some(at) {
+            self.now.run_until(at);
+            at = SimTime(at.0 + 1);
+        }
         self.deeds.truncate(self.deeds_done);
         self.record.truncate(self.now.trace.events.len());
         self.checkpoints.retain(|c| c.world.dispatched() <= self.now.dispatched());
         self.formed_at = self.now.formed_at;
-        self.known_to = t;
-        self.now.act(&action);
-        self.deeds.push((t, action));
-        self.deeds_done += 1;
-        self.learn();
+        self.known_to = self.now.now();
+        self.deeds.push((at, action));
+        self.seek(at);
+    }
+
+    /// Runs a copy of the world from one time to another and gives every event to `step`, which is to dispatch it;
+    /// returns the copy. For looking at what a record does not hold: what the copy recorded from `from` on is in its
+    /// trace, at the level that `begin` may set. The way to `from` is at most that between two checkpoints.
+    pub fn replay(
+        &self,
+        from: SimTime,
+        to: SimTime,
+        begin: impl FnOnce(&mut World),
+        mut step: impl FnMut(&mut World),
+    ) -> World {
+        let c = self.checkpoint_before(from);
+        let mut world = c.world.clone();
+        let mut deeds = self.deeds[c.deeds_done..].iter().filter(|(at, _)| *at <= to).peekable();
+        while let Some((at, action)) = deeds.next_if(|(at, _)| *at <= from) {
+            world.run_until(SimTime(at.0 - 1));
+            world.add_step(*at, action.clone());
+        }
+        world.run_until(from);
+        world.trace.events.clear();
+        begin(&mut world);
+        loop {
+            let deed = deeds.next();
+            let stop = deed.map_or(to, |(at, _)| SimTime(at.0 - 1));
+            while world.next_time().is_some_and(|next| next <= stop) {
+                step(&mut world);
+            }
+            world.run_until(stop);
+            match deed {
+                Some((at, action)) => world.add_step(*at, action.clone()),
+                None => return world,
+            }
+        }
+    }
+
+    /// The plan of this run with all that was done by hand: alone, it makes the same run.
+    pub fn plan(&self) -> Arc<Plan> {
+        let mut plan = Plan::clone(&self.checkpoints[0].world.plan);
+        let formed = self.formed_at.unwrap_or_default();
+        for (at, action) in &self.deeds {
+            let after = at.since(formed);
+            let i = plan.steps.partition_point(|s| s.at <= after);
+            plan.steps.insert(i, Step { at: after, action: action.clone() });
+        }
+        Arc::new(plan)
+    }
+
+    fn checkpoint_before(&self, t: SimTime) -> &Arc<Checkpoint> {
+        let i = self.checkpoints.partition_point(|c| c.world.now() <= t).saturating_sub(1);
+        &self.checkpoints[i]
     }
 
     /// Runs until the deployment is formed; false if it never is.
@@ -181,13 +222,16 @@ impl Timeline {
     /// Restores the checkpoint from which the time is nearest, if that is nearer than from here.
     fn jump(&mut self, t: SimTime) {
         let back = t < self.now.now();
-        let i = self.checkpoints.partition_point(|c| c.world.now() <= t).saturating_sub(1);
-        let c = &self.checkpoints[i];
+        let c = Arc::clone(self.checkpoint_before(t));
         if !back && c.world.dispatched() <= self.now.dispatched() {
             return;
         }
         let mut world = c.world.clone();
-        world.trace.events = self.record[..c.facts].to_vec();
+        // What both have in common stays where it is: a record is long, and most ways are short.
+        let mut events = std::mem::take(&mut self.now.trace.events);
+        events.truncate(c.facts);
+        events.extend_from_slice(&self.record[events.len()..c.facts]);
+        world.trace.events = events;
         for &i in &c.unanswered {
             if let Fact::Command { reply, .. } = &mut world.trace.events[i].fact {
                 *reply = "".into();
@@ -212,7 +256,8 @@ impl Timeline {
         let unanswered = unanswered(&self.now.trace.events);
         let facts = self.now.trace.events.len();
         let weight = weight(&world);
-        self.checkpoints.push(Checkpoint { world, facts, deeds_done: self.deeds_done, unanswered, weight });
+        let deeds_done = self.deeds_done;
+        self.checkpoints.push(Arc::new(Checkpoint { world, facts, deeds_done, unanswered, weight }));
         while self.checkpoints.len() > 2 && self.checkpoints.iter().map(|c| c.weight).sum::<u64>() > BUDGET {
             let mut i = 0;
             self.checkpoints.retain(|_| {
@@ -260,7 +305,7 @@ mod tests {
     use super::*;
     use crate::params::Config;
     use crate::world::net::NetModel;
-    use crate::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Start, Step};
+    use crate::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Start};
 
     fn conf(port: u16) -> Config {
         let mut conf = Config::default();
@@ -350,15 +395,29 @@ mod tests {
         t.seek(early);
         assert_eq!((t.record().len(), t.known_to()), (record, late));
         t.act(Action::Kill { node: "n2".into() });
-        assert_eq!(t.known_to(), early);
+        assert_eq!(t.known_to(), SimTime(early.0 + 1));
         assert!(t.record().len() < record);
         let dead = t.world().host("n2").expect("n2");
         t.seek(late);
         let digest = t.world().trace.digest.clone();
         t.seek(early);
+        assert!(t.world().server(dead).is_some(), "the moment before the deed");
+        t.seek(SimTime(early.0 + 1));
         assert!(t.world().server(dead).is_none(), "the deed is part of the moment");
         t.seek(late);
         assert_eq!(t.world().trace.digest, digest, "the deed is replayed");
+        let mut straight = World::new(t.plan(), 1, Level::Headline);
+        straight.run_until(late);
+        assert_eq!(straight.trace.digest, digest, "a plan that has the deed as a step makes the same run");
+        let copy = t.replay(
+            early,
+            late,
+            |_| {},
+            |w| {
+                w.step();
+            },
+        );
+        assert_eq!(copy.trace.digest, digest, "and so does a copy");
         t.seek(SimTime::ZERO);
         assert!(t.world().formed_at.is_none() && t.formed_at().is_some());
     }

@@ -9,6 +9,7 @@ use ratatui::crossterm::event::{
 use slotscope::base::{Dur, SimTime};
 use slotscope::scenario::load;
 use slotscope::trace::{Fact, HostId, Level};
+use slotscope::tui::panel::Panel;
 use slotscope::tui::theme::{Depth, Theme};
 use slotscope::tui::{Model, Msg, layout, press, update};
 use slotscope::world::World;
@@ -206,10 +207,73 @@ fn the_mouse_goes_to_times_nodes_and_events() {
 }
 
 #[test]
-fn every_key_at_any_moment_leaves_a_screen() {
-    let all = "nfp F$0zzxatvvo?w/x\u{1b}lKSK1 23+-=\\,.<>gl9wwh";
+fn the_mouse_chooses_panels_and_slots() {
     let mut m = chapter();
-    for (i, c) in all.chars().cycle().take(150).enumerate() {
+    let click = |m: &mut Model, x: u16, y: u16| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        let mouse = MouseEvent { kind, column: x, row: y, modifiers: KeyModifiers::NONE };
+        update(m, Msg::Term(TermEvent::Mouse(mouse)));
+        settle(m);
+    };
+    let tab = |m: &Model, p: Panel| {
+        layout::areas(m).tabs.iter().find(|(q, _)| *q == p).map(|(_, r)| *r).expect("its tab")
+    };
+    let r = tab(&m, Panel::Topology);
+    click(&mut m, r.x + 1, r.y);
+    assert_eq!(m.panel, Panel::Topology);
+    assert!(rows(&draw(&m)).join("\n").contains("Links"));
+    // The last cell of the slot map.
+    let slots = layout::areas(&m).slots;
+    click(&mut m, slots.right() - 2, slots.bottom() - 1);
+    assert_eq!(m.panel, Panel::Slot);
+    assert!(m.slot > 16_300, "{}", m.slot);
+    assert!(rows(&draw(&m)).join("\n").contains(&format!("Slot {}", m.slot)));
+    key(&mut m, KeyCode::Esc, KeyModifiers::NONE);
+    assert_eq!(m.panel, Panel::Events);
+    // By its menu, and a key's slot.
+    type_keys(&mut m, "ms");
+    assert_eq!(m.panel, Panel::Slot);
+    type_keys(&mut m, "sfoo\n");
+    assert_eq!(m.slot, 12182);
+}
+
+#[test]
+fn the_screen_may_shrink_to_nothing_with_any_panel_open() {
+    let mut m = chapter();
+    type_keys(&mut m, "f");
+    for p in Panel::of(&m) {
+        m.show_panel(p);
+        for (w, h) in [(200, 60), (80, 24), (59, 17), (20, 5), (1, 1), (400, 3), (61, 200)] {
+            update(&mut m, Msg::Term(TermEvent::Resize(w, h)));
+            settle(&mut m);
+            assert_eq!(rows(&draw(&m)).len(), usize::from(h));
+        }
+    }
+}
+
+#[test]
+fn lanes_are_as_the_observer_sees_them() {
+    let mut m = chapter();
+    type_keys(&mut m, "$");
+    let failed = |m: &Model| m.seen[0].iter().find(|(_, s)| s.failed_by > 0).map(|(at, _)| *at);
+    let mut times = Vec::new();
+    for node in "23456".chars() {
+        type_keys(&mut m, &format!("{node}\n"));
+        times.push(failed(&m).expect("it learns of the failure"));
+    }
+    times.sort_unstable();
+    assert!(times.windows(2).any(|w| w[0] < w[1]), "not all at once");
+    // The dead one sees nothing while it is dead, and then with its own eyes.
+    type_keys(&mut m, "1\n");
+    assert!(m.seen[1].iter().any(|(_, s)| s.process == Process::Off));
+}
+
+#[test]
+fn every_key_at_any_moment_leaves_a_screen() {
+    let all =
+        "nfp F$0zzxatvvo?w/x\u{1b}lKSK1 23+-=\\,.<>gl9wwh][]mb]Z]]!k]]eEdDrRcCybb'\"X||PsZ]uU:kill n2\n";
+    let mut m = chapter();
+    for (i, c) in all.chars().cycle().take(118).enumerate() {
         press(&mut m, c);
         if i % 3 == 0 {
             key(&mut m, KeyCode::Esc, KeyModifiers::NONE);

@@ -4,9 +4,12 @@
 //! Pictures are of a story told by hand, so that they change when the screen changes and not when the
 //! engine does. New pictures: `INSTA_UPDATE=always cargo test --test main tui`.
 
+mod futures;
 mod keys;
+mod outputs;
 mod screen;
 mod story;
+mod terminal;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -6,12 +6,19 @@ use std::sync::Arc;
 use slotscope::base::{Dur, SimTime};
 use slotscope::params::Config;
 use slotscope::redis::registry::NodeName;
+use slotscope::text::ClusterInfo;
 use slotscope::trace::{Event, Fact, FactId, FailoverKind, HostId, Level, NodeId};
 use slotscope::tui::Model;
+use slotscope::tui::model::Details;
 use slotscope::tui::theme::{Depth, Theme};
 use slotscope::world::World;
 use slotscope::world::net::NetModel;
 use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::probe::beliefs::{Belief, Beliefs, SlotBelief};
+use slotscope::world::probe::health;
+use slotscope::world::probe::inspect::{Entry, LinkView};
+use slotscope::world::probe::messages::Flight;
+use slotscope::world::probe::sentinels::{GroupView, SentinelView, Wait, WatchedView};
 use slotscope::world::probe::view::{
     ClusterView, Health, HealthLevel, NodeView, Observer, Opinion, Process, Role, SlotRun, SlotState,
 };
@@ -174,5 +181,112 @@ pub fn as_n3_sees_it() -> ClusterView {
             current_epoch: 6,
             issues: vec!["the owner of 5461 slots is suspected".into()],
         },
+    }
+}
+
+/// What the panels show 4.75 s into the story, told by hand like the rest.
+pub fn details() -> Details {
+    let suspected = |of: u32, by: u32| of == 1 && [2, 4, 5, 6].contains(&by);
+    let belief = |by: u32, of: u32| Belief {
+        opinion: if suspected(of, by) { Opinion::Suspected } else { Opinion::Fine },
+        role: if of <= 3 { Role::Master } else { Role::Replica },
+        epoch: u64::from([0u32, 1, 2, 3, 3, 1, 2][of as usize]),
+        master: (of > 3).then(|| HostId([0, 0, 0, 0, 2, 0, 1][of as usize])),
+        reports: u32::from(of == 1),
+        pong_age: (of != by).then_some(Dur::ms(130 * u64::from(of))),
+        is_self: of == by,
+    };
+    let row = |by: u32| (by > 1).then(|| (1..=6).map(|of| Some(belief(by, of))).collect());
+    let slot = |by: u32, owner: u32| SlotBelief {
+        believer: HostId(by - 1),
+        owner: Some(HostId(owner - 1)),
+        epoch: u64::from(owner),
+        migrating_to: None,
+        importing_from: None,
+        keys: if by == owner { 2 } else { 0 },
+    };
+    let owners = |owner: u32| (2..=6).map(|by| slot(by, owner)).collect::<Vec<_>>();
+    let link = |a: u32, b: u32| LinkView {
+        a: HostId(a - 1),
+        b: HostId(b - 1),
+        bus: if a == 1 { 0 } else { 2 },
+        moving: [a == 2 && b == 5, false],
+        cut: [a == 3 && b == 4, false],
+        slow: Dur::ZERO,
+    };
+    let entry = |name: &str, value: &str| Entry { name: name.into(), value: value.into() };
+    let at = |us: u64| Some(SimTime(4_750_000 + us));
+    let flight = |from: u32, to: u32, kind: u16, sent: u64| Flight {
+        from: HostId(from - 1),
+        to: Some(HostId(to - 1)),
+        kind,
+        bytes: 2256,
+        sent: at(sent).map(|t| SimTime(t.0 - 900)),
+        read: at(sent).filter(|_| to != 1).map(|t| SimTime(t.0 - 700)),
+    };
+    let watched = |name: &str, down: bool| WatchedView {
+        name: name.into(),
+        s_down: down,
+        o_down: false,
+        agrees: false,
+        voted_for: None,
+        silent: Dur::ms(if down { 31_000 } else { 0 }),
+        offset: 4711,
+        priority: 100,
+        link_up: !down,
+    };
+    let group = GroupView {
+        name: "mymaster".into(),
+        master: watched("n1", true),
+        quorum: 2,
+        voters: 3,
+        agreeing: 1,
+        state: "none",
+        in_failover: false,
+        config_epoch: 0,
+        leader: Some("n5".into()),
+        leader_epoch: 1,
+        promoted: None,
+        replicas: vec![watched("n2", false)],
+        sentinels: vec![WatchedView { agrees: true, voted_for: Some("n5".into()), ..watched("n5", false) }],
+        waits: vec![Wait { name: "no new try", passed: Dur::secs(20), whole: Dur::secs(60) }],
+    };
+    let sentinel = |n: u32| SentinelView {
+        host: HostId(n - 1),
+        name: format!("n{n}"),
+        process: Process::Up,
+        current_epoch: 1,
+        tilt: n == 6,
+        groups: vec![group.clone()],
+    };
+    Details {
+        beliefs: Beliefs { rows: (1..=6).map(row).collect() },
+        owners: vec![(0, owners(1)), (5461, owners(2)), (10923, owners(3))],
+        slot: owners(1),
+        slot_keys: vec!["{user:7}:name".into(), "{user:7}:mail".into()],
+        links: (1..=6).flat_map(|a| (a + 1..=6).map(move |b| (a, b))).map(|(a, b)| link(a, b)).collect(),
+        node: vec![
+            entry("process", ""),
+            entry("state", "up"),
+            entry("address", "127.0.0.1:7002"),
+            entry("cluster", ""),
+            entry("cluster_state", "ok"),
+            entry("configEpoch", "3"),
+        ],
+        sentinels: (4..=6).map(sentinel).collect(),
+        flights: vec![
+            flight(2, 3, 0, 0),
+            flight(3, 2, 1, 200),
+            flight(5, 1, 0, 400),
+            flight(4, 6, 0, 2000),
+            flight(6, 4, 1, 2200),
+        ],
+        health: (0..6)
+            .map(|i| {
+                let info = ClusterInfo { state_ok: i != 2, slots_assigned: 16384, ..ClusterInfo::default() };
+                (i > 0).then(|| health::Health::of(&info))
+            })
+            .collect(),
+        ..Details::default()
     }
 }

@@ -101,6 +101,7 @@ fn gravity(s: &LaneState) -> u8 {
         LaneState { process: Process::Off | Process::Stopped, .. } => 4,
         LaneState { process: Process::Paused | Process::Busy, .. } => 3,
         LaneState { process: Process::Starting, .. } => 2,
+        s if s.syncing => 2,
         s if !s.state_ok => 1,
         _ => 0,
     }
@@ -112,17 +113,23 @@ fn look(m: &Model, node: usize, s: &LaneState) -> (char, Style) {
     if s.failed_by > 0 {
         return ('█', t.style(Ink::Bad));
     }
+    if s.suspected_by > 0 && !m.seen.is_empty() {
+        return ('▄', t.style(Ink::Warn));
+    }
     if s.suspected_by > 0 {
         let steps = ['▁', '▂', '▃', '▄', '▅', '▆'];
         let i = (usize::from(s.suspected_by) * (steps.len() - 1)).div_ceil(others);
         return (steps[i.min(steps.len() - 1)], t.style(Ink::Warn));
     }
     match (s.process, s.role) {
-        (Process::Off | Process::Stopped | Process::Starting, _) => ('·', t.style(Ink::Faint)),
+        (Process::Off | Process::Stopped, _) => ('·', t.style(Ink::Faint)),
+        (Process::Starting, _) => ('∘', t.style(Ink::Warn)),
         (Process::Paused, _) => ('╌', t.style(Ink::Paused)),
         (Process::Busy, _) => ('≈', t.style(Ink::Warn)),
+        (Process::Up, _) if s.syncing => ('↓', t.style(Ink::Accent)),
         (Process::Up, _) if !s.state_ok => ('×', t.style(Ink::Bad)),
         (Process::Up, Role::Master) => ('━', t.style(Ink::Node(node))),
+        (Process::Up, Role::Sentinel) => ('┄', t.style(Ink::Faint)),
         (Process::Up, _) => ('─', t.style(Ink::Faint)),
     }
 }
@@ -132,16 +139,17 @@ fn lane(m: &Model, frame: &mut Frame<'_>, chart: Rect, row: u16, node: usize, sc
     let known = m.timeline().known_to();
     let now = m.now();
     let y = chart.y + row;
-    let mut first = lane.states.partition_point(|(at, _)| *at <= scale.from).saturating_sub(1);
+    let states = m.seen.get(node).unwrap_or(&lane.states);
+    let mut first = states.partition_point(|(at, _)| *at <= scale.from).saturating_sub(1);
     for x in 0..scale.width {
         let (start, end) = (scale.start(x), scale.start(x + 1));
         if start > known {
             break;
         }
-        while first + 1 < lane.states.len() && lane.states[first + 1].0 <= start {
+        while first + 1 < states.len() && states[first + 1].0 <= start {
             first += 1;
         }
-        let inside = lane.states[first..].iter().take_while(|(at, _)| *at < end || *at <= start);
+        let inside = states[first..].iter().take_while(|(at, _)| *at < end || *at <= start);
         let Some((_, state)) = inside.max_by_key(|(_, s)| gravity(s)) else { continue };
         let (glyph, mut style) = look(m, node, state);
         if start > now {

@@ -5,15 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use super::{put_line, shorten, title};
+use super::{put_line, shorten};
 use crate::trace::text::Topic;
 use crate::trace::{Event, Fact, Level};
 use crate::tui::layout::Areas;
 use crate::tui::model::{Model, is_landmark};
+use crate::tui::panel::Panel;
 use crate::tui::text::{about, level_word, seconds};
 use crate::tui::theme::Ink;
 
-pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
+/// Which events are listed.
+pub fn what(m: &Model) -> String {
     let mut more = level_word(m.filter.level).to_string();
     if let Some(node) = m.filter.node {
         more.push_str(&format!(" about {}", m.node_name(node)));
@@ -21,16 +23,23 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     if !m.filter.search.is_empty() {
         more.push_str(&format!(" with “{}”", m.filter.search));
     }
+    more
+}
+
+/// The place of the current event among those listed; with what is listed, if that is the title's to say.
+pub fn count(m: &Model) -> Span<'static> {
     let at = if m.listed.is_empty() { 0 } else { m.current_row() + 1 };
-    let count = Span::styled(format!("{at}/{}", m.listed.len()), m.theme.style(Ink::Faint));
-    title(m, frame, a.log_title, "Events", &more, vec![count]);
+    let what = if m.panel == Panel::Events { format!("{} ", what(m)) } else { String::new() };
+    Span::styled(format!("{what}{at}/{}", m.listed.len()), m.theme.style(Ink::Faint))
+}
+
+pub fn list(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let current = m.current();
     let rows = usize::from(a.log_rows.height);
     for (row, &i) in m.listed.iter().skip(a.first_event).take(rows).enumerate() {
         let area = Rect { y: a.log_rows.y + row as u16, height: 1, ..a.log_rows };
         event(m, frame, area, i, current == Some(i));
     }
-    inspector(m, frame, a.inspector, current);
 }
 
 fn event(m: &Model, frame: &mut Frame<'_>, area: Rect, i: usize, selected: bool) {
@@ -66,7 +75,7 @@ fn spans(m: &Model, e: &Event, width: usize) -> Vec<Span<'static>> {
     ]
 }
 
-fn ink_of(fact: &Fact) -> Ink {
+pub fn ink_of(fact: &Fact) -> Ink {
     match fact {
         Fact::Killed | Fact::Crashed | Fact::Exited { .. } | Fact::LinkCut { .. } => Ink::Bad,
         Fact::FailQuorum { .. } | Fact::StateChanged { ok: false } => Ink::Bad,
@@ -84,7 +93,7 @@ fn ink_of(fact: &Fact) -> Ink {
 }
 
 /// The selected event in full, and what led to it.
-fn inspector(m: &Model, frame: &mut Frame<'_>, area: Rect, current: Option<usize>) {
+pub fn inspector(m: &Model, frame: &mut Frame<'_>, area: Rect, current: Option<usize>) {
     let t = m.theme;
     let Some(i) = current else { return };
     let e = &m.record()[i];

@@ -1,29 +1,46 @@
 //! Drawing. Every function here reads the model and draws; none changes it.
 
+mod beliefs;
 mod chart;
+mod console;
 mod events;
+mod futures;
+mod health;
+mod inspect;
 mod nodes;
 mod overlay;
+mod packets;
+mod sentinels;
+mod slot;
 mod slots;
+mod topology;
+mod votes;
+mod writes;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 pub use overlay::help_height;
 
+/// The glyph of a mark on a lane.
+pub fn mark_sign(kind: crate::world::probe::lanes::MarkKind) -> char {
+    chart::mark(kind).1
+}
+
 use super::keys::KEYMAP;
-use super::layout::{SMALLEST, areas};
-use super::model::{Model, Overlay};
+use super::layout::{Areas, SMALLEST, areas};
+use super::model::{Ask, Model, Overlay};
+use super::panel::Panel;
 use super::text;
 use super::theme::{Ink, Theme};
 use crate::world::probe::view::HealthLevel;
 
 /// Draws the whole screen.
 pub fn view(m: &Model, frame: &mut Frame<'_>) {
-    let all = frame.area();
+    let all = m.area().intersection(frame.area());
     if all.width < SMALLEST.0 || all.height < SMALLEST.1 {
         return too_small(m, frame, all);
     }
@@ -32,16 +49,121 @@ pub fn view(m: &Model, frame: &mut Frame<'_>) {
     if let Some(said) = m.narration() {
         voice(m, frame, a.voice, said);
     }
-    slots::draw(m, frame, &a);
-    nodes::draw(m, frame, &a);
-    chart::draw(m, frame, &a);
-    events::draw(m, frame, &a);
+    if a.slots_title.height > 0 {
+        slots::draw(m, frame, &a);
+    }
+    if a.nodes_title.height > 0 {
+        nodes::draw(m, frame, &a);
+        chart::draw(m, frame, &a);
+    }
+    lower(m, frame, &a);
     footer(m, frame, a.footer);
     match &m.overlay {
         Overlay::Help(skip) => overlay::help(m, frame, all, *skip),
         Overlay::Why => overlay::why(m, frame, &a),
+        Overlay::Panels => overlay::panels(m, frame, all),
+        Overlay::Acts => overlay::acts(m, frame, all),
+        Overlay::Steps => overlay::steps(m, frame, all),
         _ => {}
     }
+}
+
+/// The list of events and the panel: side by side, or one of them.
+fn lower(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
+    let panel = a.panel();
+    if m.panel == Panel::Events {
+        tabs(m, frame, a, a.log_title, vec![events::count(m)]);
+        events::list(m, frame, a);
+    } else if let Some((title_row, _)) = a.panel_rows {
+        title(m, frame, a.log_title, "Events", &events::what(m), vec![events::count(m)]);
+        events::list(m, frame, a);
+        tabs(m, frame, a, title_row, vec![]);
+        for y in panel.y..panel.bottom() {
+            put(frame, Rect { x: panel.x - 1, y, width: 1, height: 1 }, 0, "│", m.theme.style(Ink::Faint));
+        }
+    } else {
+        tabs(m, frame, a, a.log_title, vec![]);
+    }
+    events::inspector(m, frame, a.inspector, m.current());
+    if panel.width < 8 {
+        return;
+    }
+    match m.panel {
+        Panel::Events => {}
+        Panel::Inspector => inspect::draw(m, frame, panel),
+        Panel::Topology => topology::draw(m, frame, panel),
+        Panel::Beliefs => beliefs::draw(m, frame, panel),
+        Panel::Slot => slot::draw(m, frame, panel),
+        Panel::Sentinels => sentinels::draw(m, frame, panel),
+        Panel::Writes => writes::draw(m, frame, panel),
+        Panel::Votes => votes::draw(m, frame, panel),
+        Panel::Packets => packets::draw(m, frame, panel),
+        Panel::Health => health::draw(m, frame, panel),
+        Panel::Futures => futures::draw(m, frame, panel),
+        Panel::Console => console::draw(m, frame, panel),
+    }
+}
+
+/// The names of the panels on a rule, the one in view marked.
+fn tabs(m: &Model, frame: &mut Frame<'_>, a: &Areas, area: Rect, right: Vec<Span<'_>>) {
+    let t = m.theme;
+    title(m, frame, area, "", "", right);
+    let first = a.tabs.first().is_some_and(|(p, _)| *p != Panel::Events);
+    if first {
+        put(frame, area, 0, "‹", t.style(Ink::Accent));
+    }
+    for (p, r) in &a.tabs {
+        let name = format!(" {} ", p.name());
+        if *p == m.panel {
+            let style = t.style(Ink::Accent).add_modifier(Modifier::REVERSED);
+            put(frame, *r, 0, &name, style);
+        } else {
+            put(frame, *r, 0, &name, t.style(Ink::Text));
+        }
+    }
+    if a.tabs.last().is_some_and(|(p, _)| Panel::of(m).last() != Some(p))
+        && let Some((_, r)) = a.tabs.last()
+    {
+        put(frame, Rect { x: r.right(), width: 1, ..area }, 0, "›", t.style(Ink::Accent));
+    }
+    if m.panel == Panel::Events && a.tabs.is_empty() {
+        put(frame, area, 0, " Events ", t.style(Ink::Accent));
+    }
+}
+
+/// Draws lines from the top, scrolled by what the model says and no further than there are lines.
+fn lines(m: &Model, frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
+    let hidden = (lines.len() as u16).saturating_sub(area.height);
+    let skip = m.scroll.min(hidden);
+    for (row, line) in lines.into_iter().skip(usize::from(skip)).take(usize::from(area.height)).enumerate() {
+        put_line(frame, area, row as u16, line);
+    }
+    if hidden > skip {
+        let more = format!(" {} more: pgdn ", hidden - skip);
+        let w = more.len() as u16;
+        let at = Rect { x: area.right().saturating_sub(w), y: area.bottom() - 1, width: w, height: 1 };
+        put(frame, at, 0, &more, m.theme.style(Ink::Accent).add_modifier(Modifier::REVERSED));
+    }
+}
+
+/// A heading and what belongs to it, in the width of a panel.
+fn head<'a>(m: &Model, name: &str, more: &str) -> Line<'a> {
+    Line::from(vec![
+        Span::styled(format!(" {name}"), m.theme.style(Ink::Accent)),
+        Span::styled(
+            if more.is_empty() { String::new() } else { format!("  {more}") },
+            m.theme.style(Ink::Faint),
+        ),
+    ])
+}
+
+/// A bar of so many cells that is full in part.
+fn bar(m: &Model, part: u64, whole: u64, cells: u16, ink: Ink) -> Vec<Span<'static>> {
+    let full = if whole == 0 { 0 } else { (part.min(whole) * u64::from(cells)).div_ceil(whole) as usize };
+    vec![
+        Span::styled("█".repeat(full), m.theme.style(ink)),
+        Span::styled("░".repeat(usize::from(cells) - full), m.theme.style(Ink::Faint)),
+    ]
 }
 
 fn too_small(m: &Model, frame: &mut Frame<'_>, all: Rect) {
@@ -74,7 +196,10 @@ fn put_line(frame: &mut Frame<'_>, area: Rect, row: u16, line: Line<'_>) {
 fn title(m: &Model, frame: &mut Frame<'_>, area: Rect, name: &str, more: &str, right: Vec<Span<'_>>) {
     let faint = m.theme.style(Ink::Faint);
     put(frame, area, 0, &"─".repeat(usize::from(area.width)), faint);
-    let mut left = vec![Span::styled(format!(" {name} "), m.theme.style(Ink::Accent))];
+    let mut left = Vec::new();
+    if !name.is_empty() {
+        left.push(Span::styled(format!(" {name} "), m.theme.style(Ink::Accent)));
+    }
     if !more.is_empty() {
         left.push(Span::styled(format!("{more} "), m.theme.style(Ink::Text)));
     }
@@ -111,7 +236,7 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(format!("{dot} {}", h.level.word()), t.style(ink)),
         Span::styled(format!("  epoch {}", h.current_epoch), t.style(Ink::Text)),
     ];
-    if area.width >= 110 {
+    if area.width >= 110 && !m.shot.slots.is_empty() {
         let state = if h.state_ok { "ok" } else { "fail" };
         right.insert(
             1,
@@ -127,6 +252,9 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(format!("  {}", m.speed_text()), t.style(Ink::Accent)),
         Span::styled(format!("  seed {}", m.seed), t.style(Ink::Faint)),
     ];
+    if m.futures.len() > 1 && area.width >= 100 {
+        middle.push(Span::styled(format!("  ⑂ {}", m.futures[m.future].name), t.style(Ink::Paused)));
+    }
     if m.is_forming() {
         middle.push(Span::styled("  forming the cluster", t.style(Ink::Warn)));
     } else if m.is_working() && !m.playing {
@@ -147,25 +275,41 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn voice(m: &Model, frame: &mut Frame<'_>, area: Rect, said: &str) {
     let style = m.theme.style(Ink::Voice);
     let room = usize::from(area.width.saturating_sub(4)).max(20);
-    for (i, line) in wrap(said, room).iter().take(3).enumerate() {
-        put(frame, area, i as u16, &format!(" ┃ {line}"), style);
+    let lines = wrap(said, room);
+    let rows = usize::from(area.height);
+    for (i, line) in lines.iter().take(rows).enumerate() {
+        let more = if i + 1 == rows && lines.len() > rows { " …" } else { "" };
+        put(frame, area, i as u16, &format!(" ┃ {line}{more}"), style);
     }
 }
 
 fn footer(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let t = m.theme;
-    let asked = match &m.overlay {
-        Overlay::GoTo(line) => Some(("go to (seconds, or 250ms, 2m): ", line)),
-        Overlay::Search(line) => Some(("search: ", line)),
-        _ => None,
-    };
-    if let Some((question, line)) = asked {
+    if let Overlay::Asking(ask, line) = &m.overlay {
+        let question = match ask {
+            Ask::Console => format!(" {}> ", m.node_name(m.node)),
+            ask => format!(" {}", ask.question()),
+        };
+        let help = match ask {
+            Ask::Console => "  tab completes, ↑ recalls, help lists, esc leaves",
+            _ => "  enter does it, esc leaves it",
+        };
+        // The end of a long line is what one types.
+        let room = usize::from(area.width).saturating_sub(question.len() + 3);
+        let from = line.chars().count().saturating_sub(room);
+        let shown: String = line.chars().skip(from).collect();
         let spans = vec![
-            Span::styled(format!(" {question}"), t.style(Ink::Accent)),
-            Span::styled(format!("{line}▏"), t.style(Ink::Strong)),
-            Span::styled("  enter does it, esc leaves it", t.style(Ink::Faint)),
+            Span::styled(question, t.style(Ink::Accent)),
+            Span::styled(format!("{shown}▏"), t.style(Ink::Strong)),
+            Span::styled(help, t.style(Ink::Faint)),
         ];
-        return put_line(frame, area, 0, Line::from(spans));
+        put_line(frame, area, 0, Line::from(spans));
+        if let Some(note) = m.note.as_ref().filter(|_| area.y > 0) {
+            let above = Rect { y: area.y - 1, ..area };
+            put(frame, above, 0, &" ".repeat(usize::from(area.width)), t.style(Ink::Text));
+            put(frame, above, 0, &format!(" {note}"), t.style(Ink::Warn));
+        }
+        return;
     }
     if let Some(note) = &m.note {
         return put(frame, area, 0, &format!(" {note}"), t.style(Ink::Warn));

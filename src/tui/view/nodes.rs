@@ -77,6 +77,7 @@ fn content(m: &Model, n: &NodeView, column: Column, i: usize) -> (String, Ink) {
             (Role::Master, _) => ("master".to_string(), Ink::Text),
             (Role::Replica, Some(of)) => (format!("↳ {of}"), Ink::Text),
             (Role::Replica, None) => ("replica".to_string(), Ink::Text),
+            (Role::Sentinel, _) => ("sentinel".to_string(), Ink::Paused),
             (Role::Unknown, _) => dash(),
         },
         Column::Slots => (n.slots.to_string(), if n.slots > 0 { Ink::Text } else { Ink::Faint }),

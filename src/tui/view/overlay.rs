@@ -7,9 +7,11 @@ use ratatui::text::{Line, Span};
 use super::events::causes;
 use super::{chart, popup, put_line, wrap};
 use crate::trace::text::Topic;
+use crate::tui::console::ACTS;
 use crate::tui::keys::{Group, KEYMAP};
 use crate::tui::layout::Areas;
 use crate::tui::model::Model;
+use crate::tui::panel::Panel;
 use crate::tui::text::{about, seconds};
 use crate::tui::theme::Ink;
 
@@ -75,6 +77,8 @@ fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
         ("█", "FAIL: a majority agreed"),
         ("×", "it says cluster_state:fail"),
         ("·", "not running"),
+        ("∘ ↓", "starts and loads its data; receives all data of its master"),
+        ("▄", "as one node sees it: PFAIL in its own opinion"),
         ("╌ ≈", "paused; busy with one long task"),
     ] {
         lines.extend(pair(m, sign, means, column));
@@ -85,7 +89,7 @@ fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
     }
     lines.push(title(" The slots"));
     for (sign, means) in [
-        ("■ ▤ ▦", "served, by owner"),
+        ("■ ▤ ▦", "served, by owner; dim: no keys there, bold: many"),
         ("?", "the owner is suspected (PFAIL)"),
         ("×", "the owner is FAIL; in truth: it does not answer"),
         ("·", "no owner"),
@@ -113,6 +117,56 @@ fn pair(m: &Model, key: &str, means: &str, width: usize) -> Vec<Line<'static>> {
     out
 }
 
+/// The menu of panels: letter, name, what it shows.
+pub fn panels(m: &Model, frame: &mut Frame<'_>, all: Rect) {
+    let list = Panel::of(m);
+    let inside = popup(m, frame, all, (72, list.len() as u16 + 2), "Panels: press a letter");
+    for (row, p) in list.iter().enumerate() {
+        let here = if *p == m.panel { "▶" } else { " " };
+        let line = Line::from(vec![
+            Span::styled(format!("{here}{} ", p.letter()), m.theme.style(Ink::Accent)),
+            Span::styled(format!("{:<11}", p.name()), m.theme.style(Ink::Strong)),
+            Span::styled(p.what(), m.theme.style(Ink::Text)),
+        ]);
+        put_line(frame, inside, row as u16, line);
+    }
+}
+
+/// What one can do to the selected node, in two columns where there is room.
+pub fn acts(m: &Model, frame: &mut Frame<'_>, all: Rect) {
+    let two = all.width >= 76;
+    let rows = if two { ACTS.len().div_ceil(2) } else { ACTS.len() };
+    let width = if two { 74 } else { 40 };
+    let name = format!("Do to {}: press a letter", m.node_name(m.node));
+    let inside = popup(m, frame, all, (width, rows as u16 + 2), &name);
+    for (i, (key, what, _)) in ACTS.iter().enumerate() {
+        let (column, row) = (i / rows, i % rows);
+        let area = Rect { x: inside.x + column as u16 * 36, width: inside.width.min(36), ..inside };
+        let line = Line::from(vec![
+            Span::styled(format!(" {key} "), m.theme.style(Ink::Accent)),
+            Span::styled(*what, m.theme.style(Ink::Text)),
+        ]);
+        put_line(frame, area, row as u16, line);
+    }
+}
+
+/// What was done by hand, as steps of a scenario file.
+pub fn steps(m: &Model, frame: &mut Frame<'_>, all: Rect) {
+    let text = m.steps_text();
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let name = format!("Done by hand in \u{201c}{}\u{201d}: steps of a scenario", m.futures[m.future].name);
+    let height = (lines.len().max(1) as u16 + 2).min(all.height);
+    let inside = popup(m, frame, all, (all.width.min(100), height), &name);
+    if lines.is_empty() {
+        let none = Line::styled(" nothing yet: ! or : does something", m.theme.style(Ink::Faint));
+        return put_line(frame, inside, 0, none);
+    }
+    let skip = lines.len().saturating_sub(usize::from(inside.height));
+    for (row, line) in lines.into_iter().skip(skip).enumerate() {
+        put_line(frame, inside, row as u16, Line::styled(format!(" {line}"), m.theme.style(Ink::Text)));
+    }
+}
+
 /// The chain of causes of the current event, first cause on top.
 pub fn why(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let t = m.theme;
@@ -120,12 +174,8 @@ pub fn why(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let mut chain = causes(m, i);
     chain.reverse();
     chain.push(i);
-    let area = Rect {
-        x: a.slots_title.x,
-        y: a.slots_title.y,
-        width: a.slots_title.width,
-        height: a.inspector.y.saturating_sub(a.slots_title.y),
-    };
+    let top = a.voice.bottom();
+    let area = Rect { y: top, height: a.inspector.y.saturating_sub(top), ..a.header };
     let width = area.width.saturating_sub(4).min(110);
     let room = usize::from(width).saturating_sub(4);
     let mut lines: Vec<Line<'static>> = Vec::new();

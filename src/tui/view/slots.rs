@@ -1,6 +1,7 @@
 //! The map of the 16,384 slots: a cell for each run of a few dozen, in its owner's colour and glyph.
 
 use ratatui::Frame;
+use ratatui::style::Modifier;
 use ratatui::text::Span;
 
 use super::{health_ink, title};
@@ -25,6 +26,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
         return;
     }
     let bound = |i: u32| (i * u32::from(SLOTS) / cells) as u16;
+    let total = m.keys_by_cell.iter().sum();
     let mut run = 0;
     for i in 0..cells {
         let (first, last) = (bound(i), bound(i + 1).max(bound(i) + 1) - 1);
@@ -34,12 +36,24 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
         let r = widest(&m.shot.slots[run..], first, last);
         let (x, y) =
             (a.slots.x + 1 + (i % u32::from(width)) as u16, a.slots.y + (i / u32::from(width)) as u16);
-        let (glyph, style) = look(m, &r);
+        let (glyph, mut style) = look(m, &r);
+        style = style.add_modifier(weight(m, i as usize, total));
         let cell = &mut frame.buffer_mut()[(x, y)];
         cell.set_char(glyph);
         cell.set_style(style);
     }
     labels(m, frame, a, cells, u32::from(width));
+}
+
+/// How dark a cell is: dim without keys, bold with more than twice its share.
+fn weight(m: &Model, cell: usize, total: u64) -> Modifier {
+    let keys = m.keys_by_cell.get(cell).copied().unwrap_or(0);
+    match keys * m.keys_by_cell.len() as u64 {
+        _ if total == 0 => Modifier::empty(),
+        0 => Modifier::DIM,
+        share if share > 2 * total => Modifier::BOLD,
+        _ => Modifier::empty(),
+    }
 }
 
 /// The run that has the most of these slots.
@@ -49,7 +63,7 @@ fn widest(runs: &[SlotRun], first: u16, last: u16) -> SlotRun {
     *inside.max_by_key(|r| share(r)).expect("runs cover all slots")
 }
 
-fn look(m: &Model, run: &SlotRun) -> (char, ratatui::style::Style) {
+pub fn look(m: &Model, run: &SlotRun) -> (char, ratatui::style::Style) {
     let t = m.theme;
     match (run.state, run.owner) {
         (SlotState::Failed, _) => ('×', t.style(Ink::Bad)),
@@ -73,7 +87,7 @@ fn labels(m: &Model, frame: &mut Frame<'_>, a: &Areas, cells: u32, width: u32) {
         }
         let (_, style) = look(m, run);
         let (px, py) = (a.slots.x + 1 + (x + 1) as u16, a.slots.y + (from / width) as u16);
-        let style = style.add_modifier(ratatui::style::Modifier::BOLD);
+        let style = style.add_modifier(Modifier::BOLD);
         frame.buffer_mut().set_string(px, py, name, style);
     }
 }

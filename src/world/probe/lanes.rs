@@ -1,12 +1,15 @@
 //! The history of a run as a chart shows it: a lane per node, its marks, and the phases of each
 //! failover. Built from recorded facts alone, a few at a time as the run goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::view::{Process, Role};
 use crate::base::{Id, SimTime};
+use crate::redis::Addr;
 use crate::redis::registry::Registry;
+use crate::trace::sentinel::{Detail, Kind, Place, SentinelEvent, SentinelNote, Watched};
 use crate::trace::{Event, Fact, FactId, HostId, NodeId};
+use crate::world::plan::{NodeSpec, Plan};
 
 /// What is to be said of a node from one moment on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct LaneState {
     pub role: Role,
     /// The cluster state that it reports.
     pub state_ok: bool,
+    /// It receives all of its master's data.
+    pub syncing: bool,
     /// Running nodes that hold it for PFAIL.
     pub suspected_by: u16,
     /// Running nodes that hold it for FAIL.
@@ -49,6 +54,8 @@ pub struct Mark {
 pub struct Lane {
     pub states: Vec<(SimTime, LaneState)>,
     pub marks: Vec<Mark>,
+    /// Who changed their mind about it, and how: whether they hold it for FAIL and not just PFAIL.
+    pub opinions: Vec<(SimTime, HostId, Option<bool>)>,
 }
 
 /// One failover, phase by phase. A time that is `None` has not come, or was not seen.
@@ -106,6 +113,15 @@ impl FailoverPhases {
 pub struct Lanes {
     pub lanes: Vec<Lane>,
     pub failovers: Vec<FailoverPhases>,
+    /// Where each node listens; whether it is no cluster node.
+    addresses: Vec<Addr>,
+    bare: Vec<bool>,
+    /// Facts with which nodes that agreed until then began to differ: about the failure of a node, about who
+    /// serves slots, about the state of the cluster.
+    pub disagreements: Vec<FactId>,
+    /// Nodes about which the others differ now.
+    split: BTreeSet<HostId>,
+    states_differ: bool,
     /// Facts read so far.
     done: usize,
     /// (about, holder) -> whether it is FAIL and not just PFAIL.
@@ -115,18 +131,25 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    pub fn new(nodes: usize) -> Lanes {
+    pub fn new(plan: &Plan) -> Lanes {
+        let nodes = plan.nodes.len();
         let state = LaneState {
             process: Process::Stopped,
             role: Role::Master,
             state_ok: false,
+            syncing: false,
             suspected_by: 0,
             failed_by: 0,
         };
-        let lane = Lane { states: vec![(SimTime::ZERO, state)], marks: Vec::new() };
+        let lane = Lane { states: vec![(SimTime::ZERO, state)], ..Lane::default() };
         Lanes {
             lanes: vec![lane; nodes],
+            addresses: plan.nodes.iter().map(NodeSpec::addr).collect(),
+            bare: plan.nodes.iter().map(|n| !n.conf.cluster_enabled || n.sentinel.is_some()).collect(),
             failovers: Vec::new(),
+            disagreements: Vec::new(),
+            split: BTreeSet::new(),
+            states_differ: false,
             done: 0,
             opinions: BTreeMap::new(),
             faults: BTreeMap::new(),
@@ -145,6 +168,44 @@ impl Lanes {
         states[states.partition_point(|(at, _)| *at <= t).saturating_sub(1)].1
     }
 
+    /// A node's history as another sees it: up until the other doubts it, and nothing while the other does not run.
+    /// Its role is the true one. Both counts are of one, or none.
+    pub fn as_seen(&self, node: usize, by: usize) -> Vec<(SimTime, LaneState)> {
+        let lane = &self.lanes[node];
+        if node == by {
+            let mine = |s: &LaneState| LaneState { suspected_by: 0, failed_by: 0, ..*s };
+            return lane.states.iter().map(|(at, s)| (*at, mine(s))).collect();
+        }
+        let holder = HostId::new(by);
+        let opinions = || lane.opinions.iter().filter(|(_, h, _)| *h == holder);
+        let mut times: Vec<SimTime> = lane.states.iter().map(|(at, _)| *at).collect();
+        times.extend(self.lanes[by].states.iter().map(|(at, _)| *at));
+        times.extend(opinions().map(|(at, ..)| *at));
+        times.sort_unstable();
+        times.dedup();
+        let mut held = opinions().peekable();
+        let mut opinion = None;
+        let mut out: Vec<(SimTime, LaneState)> = Vec::new();
+        for at in times {
+            while let Some((_, _, o)) = held.next_if(|(t, ..)| *t <= at) {
+                opinion = *o;
+            }
+            let looks = self.at(by, at).process.runs();
+            let state = LaneState {
+                process: if looks { Process::Up } else { Process::Off },
+                role: self.at(node, at).role,
+                state_ok: true,
+                syncing: false,
+                suspected_by: u16::from(looks && opinion == Some(false)),
+                failed_by: u16::from(looks && opinion == Some(true)),
+            };
+            if out.last().is_none_or(|(_, last)| *last != state) {
+                out.push((at, state));
+            }
+        }
+        out
+    }
+
     /// Tells what the facts cannot: the role of a node from a time on.
     pub fn set_role(&mut self, node: usize, at: SimTime, role: Role) {
         self.change(HostId::new(node), at, |s| s.role = role);
@@ -154,6 +215,7 @@ impl Lanes {
     pub fn read(&mut self, events: &[Event], names: &Registry) {
         for (i, e) in events.iter().enumerate().skip(self.done) {
             self.one(FactId::new(i), e, names);
+            self.compare(FactId::new(i), &e.fact, names);
         }
         self.done = self.done.max(events.len());
     }
@@ -180,6 +242,9 @@ impl Lanes {
     }
 
     fn opine(&mut self, about: HostId, holder: HostId, at: SimTime, opinion: Option<bool>) {
+        if let Some(lane) = self.lanes.get_mut(about.index()) {
+            lane.opinions.push((at, holder, opinion));
+        }
         match opinion {
             Some(failed) => self.opinions.insert((about, holder), failed),
             None => self.opinions.remove(&(about, holder)),
@@ -227,10 +292,17 @@ impl Lanes {
                 // PFAIL is not kept over a restart; FAIL is in nodes.conf.
                 self.opinions.retain(|(_, holder), failed| *holder != host || *failed);
                 self.process(host, at, Process::Starting);
-                self.change(host, at, |s| s.state_ok = false);
+                self.change(host, at, |s| (s.state_ok, s.syncing) = (false, false));
                 self.mark(host, at, MarkKind::Started, id);
             }
-            Fact::Ready { .. } => self.process(host, at, Process::Up),
+            Fact::Ready { .. } | Fact::SentinelNote(SentinelNote::Running { .. }) => {
+                self.process(host, at, Process::Up);
+                if self.bare.get(host.index()).copied().unwrap_or(false) {
+                    // It has no cluster state to report.
+                    self.change(host, at, |s| s.state_ok = true);
+                }
+            }
+            Fact::Sentinel(event) => self.sentinel(host, at, id, event),
             Fact::Paused => {
                 self.process(host, at, Process::Paused);
                 self.faults.insert(host, at);
@@ -256,7 +328,9 @@ impl Lanes {
             Fact::Pfail { node } => {
                 self.opine(who(*node), host, at, Some(false));
                 let fault = self.faults.get(&who(*node)).copied();
-                self.failover(who(*node), fault).suspected.get_or_insert(at);
+                if self.is_master(who(*node)) {
+                    self.failover(who(*node), fault).suspected.get_or_insert(at);
+                }
             }
             Fact::PfailCleared { node } | Fact::FailCleared { node, .. } => {
                 let about = who(*node);
@@ -270,7 +344,9 @@ impl Lanes {
             Fact::FailQuorum { node, .. } | Fact::FailMessage { node, .. } => {
                 self.opine(who(*node), host, at, Some(true));
                 let fault = self.faults.get(&who(*node)).copied();
-                self.failover(who(*node), fault).failed.get_or_insert(at);
+                if self.is_master(who(*node)) {
+                    self.failover(who(*node), fault).failed.get_or_insert(at);
+                }
             }
             Fact::ElectionStarted { .. } => {
                 self.elections.insert(host, at);
@@ -293,7 +369,12 @@ impl Lanes {
                 f.won = Some(at);
                 self.faults.remove(&who(*from));
             }
-            Fact::Reconfigured { .. } | Fact::MigratingTo { .. } => {
+            Fact::FullResync { .. } => self.change(host, at, |s| s.syncing = true),
+            Fact::SyncDone | Fact::MasterLinkLost | Fact::SyncTimedOut { .. } | Fact::SyncBroken { .. } => {
+                self.change(host, at, |s| s.syncing = false);
+            }
+            Fact::MasterModeEnabled { .. } => self.change(host, at, |s| s.role = Role::Master),
+            Fact::Reconfigured { .. } | Fact::MigratingTo { .. } | Fact::ReplicaofEnabled { .. } => {
                 if self.lanes.get(host.index()).is_some() && self.now(host).role == Role::Master {
                     self.mark(host, at, MarkKind::Demoted, id);
                 }
@@ -310,6 +391,114 @@ impl Lanes {
             }
             _ => {}
         }
+    }
+
+    /// Whether it was a master when it was last heard of: only such a one is replaced.
+    fn is_master(&self, host: HostId) -> bool {
+        host.index() < self.lanes.len() && self.now(host).role == Role::Master
+    }
+
+    fn host_at(&self, place: Place) -> Option<HostId> {
+        let addr = Addr { ip: place.ip, port: place.port };
+        self.addresses.iter().position(|a| *a == addr).map(HostId::new)
+    }
+
+    /// What a sentinel says. S_DOWN and O_DOWN stand for PFAIL and FAIL.
+    fn sentinel(&mut self, host: HostId, at: SimTime, id: FactId, e: &SentinelEvent) {
+        let about = e.about.as_ref().and_then(|s| Some((self.host_at(s.at)?, s.kind == Watched::Master)));
+        match (e.event, about) {
+            (Kind::Sdown, Some((about, master))) => {
+                self.opine(about, host, at, Some(false));
+                let fault = self.faults.get(&about).copied();
+                if master {
+                    self.failover(about, fault).suspected.get_or_insert(at);
+                }
+            }
+            (Kind::Odown, Some((about, _))) => {
+                self.opine(about, host, at, Some(true));
+                self.failover(about, None).failed.get_or_insert(at);
+            }
+            (Kind::OdownCleared, Some((about, _))) => self.opine(about, host, at, Some(false)),
+            (Kind::SdownCleared, Some((about, _))) => {
+                self.opine(about, host, at, None);
+                if !self.opinions.keys().any(|(a, _)| *a == about) {
+                    self.failovers.retain(|f| f.victim != about || f.is_over() || f.failed.is_some());
+                }
+            }
+            (Kind::TryFailover, Some((about, _))) => {
+                self.mark(host, at, MarkKind::ElectionStarted, id);
+                self.failover(about, None).election = Some(at);
+            }
+            (Kind::Vote, _) => self.mark(host, at, MarkKind::Voted, id),
+            (Kind::Elected, _) => self.mark(host, at, MarkKind::Won, id),
+            (Kind::Promoted, Some((winner, _))) => {
+                let master = e.about.as_ref().and_then(|s| self.host_at(s.master));
+                if let Some(victim) = master {
+                    let f = self.failover(victim, None);
+                    (f.winner, f.won) = (Some(winner), Some(at));
+                    self.faults.remove(&victim);
+                }
+                self.mark(winner, at, MarkKind::Won, id);
+                self.change(winner, at, |s| s.role = Role::Master);
+            }
+            (Kind::Switch, _) => {
+                if let Detail::Switch { from, to } = e.detail {
+                    let (from, to) = (self.host_at(from), self.host_at(to));
+                    let mine = |f: &&mut FailoverPhases| Some(f.victim) == from && f.winner == to;
+                    if let Some(f) = self.failovers.iter_mut().rev().find(mine) {
+                        f.spread = Some(at);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes where a disagreement begins.
+    fn compare(&mut self, id: FactId, fact: &Fact, names: &Registry) {
+        let begins = match fact {
+            Fact::Sentinel(e) if e.event == Kind::Sdown => {
+                // Each sentinel finds out for itself.
+                let about = e.about.as_ref().and_then(|s| self.host_at(s.at));
+                about.is_some_and(|h| self.now(h).suspected_by == 1)
+            }
+            Fact::Pfail { node }
+            | Fact::PfailCleared { node }
+            | Fact::FailCleared { node, .. }
+            | Fact::FailQuorum { node, .. }
+            | Fact::FailMessage { node, .. } => {
+                let Some(about) = names.owner(*node).filter(|h| h.index() < self.lanes.len()) else { return };
+                let state = self.now(about);
+                let others = self.running().filter(|&h| h != about).count();
+                let (suspected, failed) = (usize::from(state.suspected_by), usize::from(state.failed_by));
+                let differ = [suspected, failed, others.saturating_sub(suspected + failed)];
+                if differ.iter().filter(|n| **n > 0).count() > 1 {
+                    self.split.insert(about)
+                } else {
+                    self.split.remove(&about);
+                    false
+                }
+            }
+            Fact::StateChanged { .. } => {
+                let before = self.states_differ;
+                let mut states = self.running().map(|h| self.now(h).state_ok);
+                let first = states.next();
+                let differ = states.any(|s| Some(s) != first);
+                drop(states);
+                self.states_differ = differ;
+                differ && !before
+            }
+            // The others do not know yet.
+            Fact::Promoted { .. } => true,
+            _ => false,
+        };
+        if begins {
+            self.disagreements.push(id);
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = HostId> + '_ {
+        (0..self.lanes.len()).map(HostId::new).filter(|&h| self.now(h).process == Process::Up)
     }
 
     /// A node says ok again: the failovers of the last seconds have reached it.

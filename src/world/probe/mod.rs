@@ -1,9 +1,15 @@
 //! Read-only questions to a world, in the words of those who ask: screens, checks, experiments.
-//! [`view`] is the deployment at one moment, [`lanes`] its history.
+//! [`view`] is the deployment at one moment, [`lanes`] its history, [`beliefs`] who believes what, [`sentinels`]
+//! what sentinels think, [`messages`] the packets of a short time, [`inspect`] everything about one thing.
 
+pub mod beliefs;
 pub mod health;
+pub mod inspect;
 pub mod lanes;
+pub mod messages;
+pub mod sentinels;
 pub mod view;
+mod watched;
 
 use std::sync::Arc;
 

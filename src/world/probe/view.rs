@@ -3,7 +3,7 @@
 use crate::base::{Dur, Id, SimTime};
 use crate::redis::bus::Bus;
 use crate::redis::bus::nodes_conf::flags_text;
-use crate::redis::bus::view::{NO_ROW, RowIdx, flag};
+use crate::redis::bus::view::{NO_ROW, Row, RowIdx, flag};
 use crate::slot::SLOTS;
 use crate::trace::{HostId, NodeId};
 use crate::world::World;
@@ -54,6 +54,7 @@ impl Process {
 pub enum Role {
     Master,
     Replica,
+    Sentinel,
     /// Not known to the observer, or not a cluster node.
     Unknown,
 }
@@ -70,6 +71,19 @@ pub enum Opinion {
     Failed,
     /// The observer does not know the node, or there is no observer.
     Unknown,
+}
+
+impl Opinion {
+    /// One word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Opinion::Fine => "ok",
+            Opinion::Stranger => "handshake",
+            Opinion::Suspected => "PFAIL",
+            Opinion::Failed => "FAIL",
+            Opinion::Unknown => "unknown",
+        }
+    }
 }
 
 /// One node of the table.
@@ -169,7 +183,7 @@ pub struct ClusterView {
     pub observer_runs: bool,
     /// The nodes of the plan in its order, then node ids without a host.
     pub nodes: Vec<NodeView>,
-    /// All slots, ascending.
+    /// All slots, ascending; none if the deployment is no cluster.
     pub slots: Vec<SlotRun>,
     pub health: Health,
 }
@@ -191,11 +205,20 @@ impl World {
 
     /// The role that a running node has in its own eyes.
     pub fn view_role(&self, host: HostId) -> Role {
-        self.bus(host).map_or(Role::Unknown, |b| role(b.me().flags))
+        match (self.bus(host), self.server(host)) {
+            (Some(bus), _) => role(bus.me().flags),
+            (_, Some(s)) if s.repl.is_replica() => Role::Replica,
+            (_, Some(_)) => Role::Master,
+            _ if self.is_sentinel(host) => Role::Sentinel,
+            _ => Role::Unknown,
+        }
     }
 
     /// The deployment as the observer sees it now.
     pub fn view(&self, observer: Observer) -> ClusterView {
+        if !self.is_cluster() {
+            return self.watched_view(observer);
+        }
         match observer {
             Observer::Truth => self.true_view(),
             Observer::Node(host) => match self.bus(host) {
@@ -205,7 +228,7 @@ impl World {
         }
     }
 
-    fn blank(&self, host: HostId) -> NodeView {
+    pub(super) fn blank(&self, host: HostId) -> NodeView {
         NodeView {
             host: Some(host),
             name: self.hosts[host].name.clone(),
@@ -313,15 +336,7 @@ impl World {
             role: role(row.flags),
             master: master.map(|m| self.names.nick(m.id)),
             process: Process::Off,
-            opinion: if row.failed() {
-                Opinion::Failed
-            } else if row.timed_out() {
-                Opinion::Suspected
-            } else if row.is(flag::HANDSHAKE | flag::NOADDR) {
-                Opinion::Stranger
-            } else {
-                Opinion::Fine
-            },
+            opinion: opinion(row),
             doubts: row.rare().fail_reports.len() as u32,
             is_observer: myself,
             flags: flags_text(row.flags),
@@ -425,7 +440,20 @@ impl World {
     }
 }
 
-fn role(flags: u16) -> Role {
+/// What a row of a node's table says of the node's health.
+pub(super) fn opinion(row: &Row) -> Opinion {
+    if row.failed() {
+        Opinion::Failed
+    } else if row.timed_out() {
+        Opinion::Suspected
+    } else if row.is(flag::HANDSHAKE | flag::NOADDR) {
+        Opinion::Stranger
+    } else {
+        Opinion::Fine
+    }
+}
+
+pub(super) fn role(flags: u16) -> Role {
     if flags & flag::MASTER != 0 {
         Role::Master
     } else if flags & flag::SLAVE != 0 {

@@ -1,0 +1,436 @@
+//! Moving through a run: play, seek, and jumps to the next or last event of a kind.
+
+use super::{Model, SPEEDS};
+use crate::base::{Dur, Id, SimTime};
+use crate::trace::{Event, Fact, FactId, HostId};
+use crate::world::probe::messages::{Flight, flights, ticks};
+use crate::world::probe::view::{Observer, Opinion};
+
+/// How far a search for the next event runs ahead.
+const SEARCH_LIMIT: Dur = Dur::secs(600);
+/// A formation that takes longer has failed.
+const FORM_LIMIT: Dur = Dur::secs(600);
+/// How far to look for a packet or a tick: there are several of each in every second.
+const NEAR: Dur = Dur::ms(300);
+const FAR: Dur = Dur::secs(3);
+
+/// What the player wants of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    Nothing,
+    Formed,
+    At(SimTime),
+    /// The next event of a kind after this many, no later than the time.
+    Find {
+        what: Kind,
+        from: usize,
+        /// Where the search began.
+        after: SimTime,
+        until: SimTime,
+    },
+}
+
+/// Kinds of events that one can jump to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// What the list shows.
+    Listed,
+    Landmark,
+    Failure,
+    Election,
+    Disagreement,
+    /// An acknowledged write is lost.
+    Loss,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Listed => "event of the list",
+            Kind::Landmark => "headline",
+            Kind::Failure => "failure",
+            Kind::Election => "election",
+            Kind::Disagreement => "disagreement",
+            Kind::Loss => "lost write",
+        }
+    }
+}
+
+/// Moments that are no events of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fine {
+    Packet,
+    Cron,
+}
+
+impl Model {
+    pub(super) fn tick(&mut self, passed: Dur) {
+        if !self.playing || self.is_waiting() {
+            return;
+        }
+        let (mul, div) = SPEEDS[self.speed];
+        let us = passed.0 * mul + self.carry;
+        self.carry = us % div;
+        self.goal = Goal::At(self.now() + Dur(us / div));
+    }
+
+    pub(super) fn work(&mut self, events: u64) {
+        let known = self.timeline.record().len();
+        match self.goal {
+            Goal::Nothing if self.has_background() => return self.background(events),
+            Goal::Nothing => return,
+            Goal::Formed => self.form(events),
+            Goal::At(t) => {
+                if self.timeline.approach(t, events) {
+                    self.goal = Goal::Nothing;
+                }
+            }
+            Goal::Find { what: Kind::Loss, .. } if !self.accounts.are_ready(&self.timeline) => {
+                self.accounts.go_on(&self.timeline, events);
+                self.look(Kind::Loss, 0, false);
+            }
+            Goal::Find { what, from, until, .. } => {
+                // No further than a little ahead, so that what is found is near.
+                let step = (self.timeline.known_to() + Dur::secs(1)).min(until);
+                let arrived = self.timeline.approach(step, events) && step == until;
+                self.learn();
+                self.look(what, from, arrived);
+            }
+        }
+        self.stale = true;
+        if self.timeline.record().len() > known || !self.roles_known {
+            self.learn();
+        }
+    }
+
+    fn form(&mut self, events: u64) {
+        // In small steps of time, so that it stops near the moment of formation.
+        let next = self.now() + Dur::ms(100);
+        if !self.timeline.approach(next, events) {
+            return;
+        }
+        if let Some(formed) = self.timeline.formed_at() {
+            self.goal = Goal::At(formed);
+        } else if self.now() > SimTime::ZERO + FORM_LIMIT {
+            self.goal = Goal::Nothing;
+            self.note = Some("this deployment did not form a cluster within 10 minutes".into());
+        }
+    }
+
+    /// Goes to a time, in the slices of work that follow.
+    pub fn seek(&mut self, t: SimTime) {
+        self.playing = false;
+        self.cursor = None;
+        self.goal = Goal::At(t);
+    }
+
+    pub(super) fn skip(&mut self, ms: i64) {
+        let t = self.now().0.saturating_add_signed(ms * 1000);
+        self.seek(SimTime(t));
+    }
+
+    /// Shows the moment of an event and selects it.
+    pub(super) fn show(&mut self, i: usize) {
+        self.seek(self.record()[i].at);
+        self.cursor = Some(i);
+    }
+
+    fn is_kind(&self, i: usize, what: Kind) -> bool {
+        let e = &self.record()[i];
+        match what {
+            Kind::Listed => self.is_listed(e),
+            Kind::Landmark => is_landmark(&e.fact),
+            Kind::Failure => is_failure(&e.fact),
+            Kind::Election => is_election(&e.fact),
+            Kind::Disagreement => self.lanes.disagreements.binary_search(&FactId::new(i)).is_ok(),
+            Kind::Loss => false,
+        }
+    }
+
+    pub(super) fn next(&mut self, what: Kind) {
+        let from = match self.cursor {
+            Some(i) => i + 1,
+            None => self.record().partition_point(|e| e.at <= self.now()),
+        };
+        let until = self.timeline.known_to().max(self.now()) + SEARCH_LIMIT;
+        self.playing = false;
+        if what == Kind::Loss && self.accounts.clients() == 0 {
+            self.note = Some("no client writes here: nothing can be lost".into());
+            return;
+        }
+        self.look(what, from, false);
+        if self.goal == Goal::Nothing {
+            self.goal = Goal::Find { what, from: self.record().len().max(from), after: self.now(), until };
+        }
+    }
+
+    /// Looks for an event among the known ones.
+    fn look(&mut self, what: Kind, from: usize, give_up: bool) {
+        if what == Kind::Loss {
+            let ready = self.accounts.are_ready(&self.timeline);
+            let after = match self.goal {
+                Goal::Find { after, .. } => after,
+                _ => self.now(),
+            };
+            if let Some(t) = self.accounts.next_loss(after) {
+                self.seek(t);
+            } else if give_up && ready {
+                self.give_up(what);
+            }
+            return;
+        }
+        if let Some(i) = (from..self.record().len()).find(|&i| self.is_kind(i, what)) {
+            self.show(i);
+        } else if give_up {
+            self.give_up(what);
+        } else if let Goal::Find { from: place, .. } = &mut self.goal {
+            *place = self.timeline.record().len().max(from);
+        }
+    }
+
+    fn give_up(&mut self, what: Kind) {
+        self.goal = Goal::Nothing;
+        self.note = Some(format!("no {} in the next 10 minutes", what.name()));
+    }
+
+    pub(super) fn prev(&mut self, what: Kind) {
+        if what == Kind::Loss {
+            match self.accounts.last_loss(self.now()) {
+                Some(t) => self.seek(t),
+                None => self.note = Some("no lost write before, as far as the run was counted".into()),
+            }
+            return;
+        }
+        let before = match self.cursor {
+            Some(i) => i,
+            None => self.record().partition_point(|e| e.at < self.now()),
+        };
+        match (0..before).rev().find(|&i| self.is_kind(i, what)) {
+            Some(i) => self.show(i),
+            None => self.note = Some(format!("no {} before", what.name())),
+        }
+    }
+
+    // ---- packets and ticks ------------------------------------------------------------------------
+
+    /// The next, or the last, packet read or tick of a serverCron.
+    pub(super) fn fine(&mut self, what: Fine, forward: bool) {
+        let now = self.now();
+        for reach in [NEAR, FAR] {
+            let back = SimTime(now.0.saturating_sub(reach.0));
+            let (from, to) =
+                if forward { (now, now + reach) } else { (back, SimTime(now.0.saturating_sub(1))) };
+            let found = match what {
+                Fine::Packet => {
+                    let mut all: Vec<Flight> = flights(&self.timeline, from, to);
+                    all.retain(|f| f.read.is_some_and(|t| t > from && t <= to));
+                    all.sort_by_key(|f| f.read);
+                    let f = if forward { all.first() } else { all.last() };
+                    f.map(|f| (f.read.unwrap_or_default(), self.flight_words(f)))
+                }
+                Fine::Cron => {
+                    let all = ticks(&self.timeline, from, to);
+                    let t = if forward { all.first() } else { all.last() };
+                    t.map(|t| (t.at, format!("{} runs its serverCron", self.host_name(t.host))))
+                }
+            };
+            if let Some((t, words)) = found {
+                self.seek(t);
+                self.note = Some(words);
+                return;
+            }
+        }
+        let none = if what == Fine::Packet { "packet" } else { "tick of a serverCron" };
+        self.note = Some(format!("no {none} within {} s", FAR.0 / 1_000_000));
+    }
+
+    /// A packet in a few words.
+    pub fn flight_words(&self, f: &Flight) -> String {
+        let to = f.to.map_or("?", |h| self.host_name(h));
+        let kind = crate::trace::text::packet_kind(f.kind);
+        let took = match (f.sent, f.read) {
+            (Some(a), Some(b)) => format!(", {} after it was sent", super::text::about(b.since(a))),
+            _ => String::new(),
+        };
+        format!("{to} reads {kind} from {}{took}", self.host_name(f.from))
+    }
+
+    /// Packets before and after now, about as many as there are rows.
+    pub(super) fn packets_around(&self, rows: usize) -> Vec<Flight> {
+        let now = self.now();
+        let mut reach = Dur::ms(8);
+        loop {
+            let from = SimTime(now.0.saturating_sub(reach.0));
+            let all = flights(&self.timeline, from, now + reach);
+            let before = all.partition_point(|f| f.begins() <= now);
+            let enough = before >= rows * 2 / 3 && all.len() - before >= rows / 3;
+            if enough || reach >= Dur::secs(2) {
+                let first = before.saturating_sub((rows * 2 / 3).max(1));
+                return all[first..].iter().take(rows).copied().collect();
+            }
+            reach = Dur(reach.0 * 4);
+        }
+    }
+
+    // ---- bookmarks and beliefs --------------------------------------------------------------------
+
+    pub(super) fn toggle_bookmark(&mut self) {
+        let now = self.now();
+        match self.bookmarks.binary_search(&now) {
+            Ok(i) => {
+                self.bookmarks.remove(i);
+                self.note = Some("bookmark removed".into());
+            }
+            Err(i) => {
+                self.bookmarks.insert(i, now);
+                self.note = Some("bookmark set; ' and \" go from one to the next".into());
+            }
+        }
+    }
+
+    pub(super) fn go_to_bookmark(&mut self, forward: bool) {
+        let now = self.now();
+        let found = if forward {
+            self.bookmarks.iter().find(|t| **t > now)
+        } else {
+            self.bookmarks.iter().rev().find(|t| **t < now)
+        };
+        match found {
+            Some(&t) => self.seek(t),
+            None => self.note = Some("no bookmark there; b sets one".into()),
+        }
+    }
+
+    /// What a node's opinion of another was from each time on, as far as now.
+    fn opinions(&self, believer: usize, about: usize) -> Vec<(SimTime, Opinion, usize)> {
+        let mut out = vec![(SimTime::ZERO, Opinion::Fine, 0)];
+        let names = &self.timeline.world().names;
+        for (i, e) in self.record().iter().enumerate().take_while(|(_, e)| e.at <= self.now()) {
+            if e.host != HostId::new(believer) {
+                continue;
+            }
+            if let Some((node, opinion)) = changed_opinion(e)
+                && names.owner(node) == Some(HostId::new(about))
+            {
+                out.push((e.at, opinion, i));
+            }
+        }
+        out
+    }
+
+    /// Goes to the last moment at which the believer held this opinion; without one, at which it changed its mind.
+    pub(super) fn when(&mut self, believer: usize, about: usize, opinion: Option<Opinion>) {
+        let all = self.opinions(believer, about);
+        let (who, whom) = (self.node_name(believer).to_string(), self.node_name(about).to_string());
+        let Some(wanted) = opinion else {
+            match all.iter().skip(1).rev().find(|(at, ..)| *at < self.now()) {
+                Some(&(_, o, i)) => {
+                    self.show(i);
+                    self.note = Some(format!("{who} holds {whom} for {} from here on", o.word()));
+                }
+                None => self.note = Some(format!("{who} never thought otherwise of {whom}")),
+            }
+            return;
+        };
+        match all.iter().rposition(|(_, o, _)| *o == wanted) {
+            Some(i) if i + 1 == all.len() => {
+                self.note = Some(format!("{who} holds {whom} for {} now", wanted.word()));
+            }
+            Some(i) => {
+                self.seek(SimTime(all[i + 1].0.0.saturating_sub(1)));
+                let words = format!("the last moment at which {who} held {whom} for {}", wanted.word());
+                self.note = Some(words);
+            }
+            None => self.note = Some(format!("{who} never held {whom} for {} so far", wanted.word())),
+        }
+    }
+
+    /// When the observer, or else anybody, last changed its mind about the selected node.
+    pub(super) fn believed(&mut self) {
+        if let Observer::Node(h) = self.observer {
+            return self.when(h.index(), self.node, None);
+        }
+        let names = &self.timeline.world().names;
+        let about = Some(HostId::new(self.node));
+        let before = self.cursor.unwrap_or_else(|| self.record().partition_point(|e| e.at < self.now()));
+        let is = |e: &Event| changed_opinion(e).is_some_and(|(node, _)| names.owner(node) == about);
+        match (0..before).rev().find(|&i| is(&self.record()[i])) {
+            Some(i) => self.show(i),
+            None => {
+                let whom = self.node_name(self.node).to_string();
+                self.note = Some(format!("nobody thought otherwise of {whom} before"));
+            }
+        }
+    }
+
+    pub(super) fn go_to(&mut self, line: &str) {
+        match super::text::parse_time(line) {
+            Ok(us) => {
+                let zero = self.timeline.formed_at().unwrap_or_default();
+                self.seek(SimTime(zero.0.saturating_add_signed(us)));
+            }
+            Err(e) => self.note = Some(e),
+        }
+    }
+}
+
+/// Whom a fact changes its host's opinion of, and what it is from then on.
+fn changed_opinion(e: &Event) -> Option<(crate::trace::NodeId, Opinion)> {
+    match e.fact {
+        Fact::Pfail { node } => Some((node, Opinion::Suspected)),
+        Fact::FailQuorum { node, .. } | Fact::FailMessage { node, .. } => Some((node, Opinion::Failed)),
+        Fact::PfailCleared { node } | Fact::FailCleared { node, .. } => Some((node, Opinion::Fine)),
+        _ => None,
+    }
+}
+
+/// What a reader of the run must not miss.
+pub fn is_landmark(fact: &Fact) -> bool {
+    is_fault(fact)
+        || is_failure(fact)
+        || is_election(fact)
+        || matches!(
+            fact,
+            Fact::Formed
+                | Fact::Started { .. }
+                | Fact::Resumed
+                | Fact::LinkHealed { .. }
+                | Fact::Command { .. }
+                | Fact::Say { .. }
+                | Fact::StateChanged { .. }
+        )
+}
+
+fn is_fault(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Killed
+            | Fact::Exited { .. }
+            | Fact::Crashed
+            | Fact::Paused
+            | Fact::Busy { .. }
+            | Fact::LinkCut { .. }
+            | Fact::ClockJumped { .. }
+    )
+}
+
+/// Faults, failures found, elections.
+fn is_failure(fact: &Fact) -> bool {
+    use crate::trace::sentinel::Kind as Sentinel;
+    is_fault(fact)
+        || matches!(
+            fact,
+            Fact::FailQuorum { .. }
+                | Fact::ElectionStarted { .. }
+                | Fact::ElectionWon { .. }
+                | Fact::Promoted { .. }
+        )
+        || matches!(fact, Fact::Sentinel(e) if matches!(e.event, Sentinel::Odown | Sentinel::Switch))
+}
+
+/// Elections and what comes of them.
+fn is_election(fact: &Fact) -> bool {
+    use crate::trace::sentinel::Kind as Sentinel;
+    matches!(fact, Fact::ElectionStarted { .. } | Fact::ElectionWon { .. } | Fact::Promoted { .. })
+        || matches!(fact, Fact::Sentinel(e) if matches!(e.event, Sentinel::TryFailover | Sentinel::Elected))
+}
