@@ -319,6 +319,12 @@ impl Cx<'_> {
         self.out.push(Effect::Busy(time));
     }
 
+    /// The same for work that shows between log lines: those that follow come after it.
+    pub fn work(&mut self, time: Dur) {
+        self.spent += time;
+        self.busy(time);
+    }
+
     pub fn connect(&mut self, addr: Addr, tag: u32) -> ConnId {
         let conn = self.conns.take();
         self.out.push(Effect::Connect(conn, addr, tag));
@@ -345,7 +351,6 @@ impl Cx<'_> {
     /// does all that leaves.
     pub fn wait_for_rewrite(&mut self, rng: &mut Rng) {
         let time = self.rewrite.draw(rng);
-        self.spent += time;
-        self.out.push(Effect::Busy(time));
+        self.work(time);
     }
 }

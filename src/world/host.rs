@@ -1,8 +1,8 @@
 //! A process on a machine: its program, its clock, its disk, and what its kernel holds for it.
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use super::inbox::Inbox;
 use super::plan::{ClockSpec, Place};
 use crate::base::{Dur, NodeTime, Rng, SimTime};
 use crate::redis::admin::Admin;
@@ -11,7 +11,7 @@ use crate::redis::client::sentinel::SentinelClient;
 use crate::redis::client::setter::Setter;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
-use crate::redis::{Disk, Effect, Input, Timer};
+use crate::redis::{Disk, Effect, Timer};
 use crate::trace::{ConnId, FactId};
 
 /// What runs on a host.
@@ -114,9 +114,11 @@ pub struct Host {
     pub gates: Vec<(Timer, Vec<ConnId>)>,
     pub clock: Clock,
     pub paused: bool,
+    /// When it runs again it looks at its timers before it reads.
+    pub timers_first: bool,
     pub busy_until: SimTime,
     /// What arrived while the process could not read.
-    pub inbox: VecDeque<(Input, FactId)>,
+    pub inbox: Inbox,
     /// The one connection that the process waits for in the middle of a turn; everything else waits.
     pub waits_for: Option<ConnId>,
     /// What that turn has to say to others when it ends.

@@ -1,7 +1,8 @@
 //! The kernel's part: connections opened, messages sent and delivered, closes, retransmissions.
 
 use super::host::Power;
-use super::net::{Attempt, CLIENT, ConnState, InFlight, Network, SERVER};
+use super::net::{Attempt, CLIENT, ConnState, DELAYED_ACK, InFlight, SERVER};
+use super::resend::{Resend, gives_up, next_syn};
 use super::{Ev, World};
 use crate::base::{Dur, SimTime};
 use crate::redis::{Addr, Input, Message};
@@ -38,8 +39,7 @@ impl World {
         let ([from, to], generation, tries) = (c.hosts, c.generation, c.syn_tries());
         let off = self.hosts[to].power == Power::Off;
         if off || self.net.is_cut(from, to) {
-            let wait = Dur(Network::rto(true).0 << tries.min(6));
-            self.queue.push(at + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
+            self.queue.push(next_syn(at, tries), Ev::Retry { conn: id, generation, side: CLIENT as u8 });
             return;
         }
         let d = self.net.latency(id, CLIENT, 60, at);
@@ -48,12 +48,12 @@ impl World {
 
     pub(super) fn syn(&mut self, id: ConnId, generation: u16) {
         let Some(c) = self.net.current(id, generation) else { return };
-        let ([from, to], bus) = (c.hosts, c.is_bus());
+        let ([from, to], bus, tries) = (c.hosts, c.is_bus(), c.syn_tries());
         let back = self.net.latency(id, SERVER, 60, self.now);
         if self.net.is_cut(to, from) {
             // The answer is lost: the client tries again.
-            let wait = Network::rto(true);
-            self.queue.push(self.now + wait, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
+            let at = next_syn(self.now, tries);
+            self.queue.push(at, Ev::Retry { conn: id, generation, side: CLIENT as u8 });
             return;
         }
         let listening = self.hosts[to].power == Power::Up;
@@ -118,10 +118,14 @@ impl World {
             return;
         }
         let (bus, connecting, waiting) = (c.is_bus(), c.state() == ConnState::Connecting, c.waiting(side));
+        let stuck = c.stuck(side);
         let bytes = flight.message.wire_len();
         if bus {
             self.net.bus_bytes[host.0 as usize] += u64::from(bytes);
             self.net.bus_messages[host.0 as usize] += 1;
+        }
+        if stuck && !connecting {
+            return self.send_on_cut_link(id, side, flight, at);
         }
         if connecting || waiting {
             self.net.waiting_mut(id, side).messages.push(flight);
@@ -291,14 +295,47 @@ impl World {
 
     /// The message waits for a retransmission.
     fn stick(&mut self, id: ConnId, side: usize, flight: Option<InFlight>, at: SimTime) {
+        let rtt = flight.as_ref().map_or(Dur::ZERO, |f| self.acknowledged_after(id, side, f, at));
         let c = self.net.conn_mut(id);
         let (generation, first) = (c.generation, !c.stuck(side));
         c.set_stuck(side, true);
         let w = self.net.waiting_mut(id, side);
         w.messages.extend(flight);
         if first {
-            w.rto = Network::rto(false);
-            self.queue.push(at + w.rto, Ev::Retry { conn: id, generation, side: side as u8 });
+            let resend = Resend::begin(at, rtt);
+            w.resend = Some(resend);
+            self.queue.push(resend.due, Ev::Retry { conn: id, generation, side: side as u8 });
+        }
+    }
+
+    /// How long after sending something the other end acknowledges it. A stream is answered by nothing but
+    /// acknowledgements: each second segment gets one, or a single one when it has waited long enough.
+    /// linux: tcp_cleanup_rbuf
+    fn acknowledged_after(&self, id: ConnId, side: usize, flight: &InFlight, at: SimTime) -> Dur {
+        match flight.message {
+            Message::Stream(_) => at.since(self.net.conn(id).last_arrival[side].min(at)).min(DELAYED_ACK),
+            _ => Dur::ZERO,
+        }
+    }
+
+    /// Something follows on a connection whose data gets lost.
+    fn send_on_cut_link(&mut self, id: ConnId, side: usize, flight: InFlight, at: SimTime) {
+        let c = self.net.conn(id);
+        let (from, to, generation, nagle) =
+            (c.hosts[side], c.hosts[1 - side], c.generation, c.has_nagle(side));
+        let through = !self.net.is_cut(from, to) && self.hosts.get(to).is_none_or(|h| h.power != Power::Off);
+        let w = self.net.waiting_mut(id, side);
+        w.messages.push(flight);
+        let Some(resend) = w.resend.as_mut().filter(|r| r.sends() && !nagle) else { return };
+        if through {
+            // What arrives out of order tells the other end's kernel what is missing, and it says so.
+            return self.resume(id, side);
+        }
+        let before = resend.due;
+        resend.sent(at);
+        if resend.due < before {
+            let due = resend.due;
+            self.queue.push(due, Ev::Retry { conn: id, generation, side: side as u8 });
         }
     }
 
@@ -308,23 +345,33 @@ impl World {
         let (from, to) = (c.hosts[side], c.hosts[1 - side]);
         if c.state() == ConnState::Connecting && side == CLIENT {
             let tries = self.net.conn_mut(id).try_syn_again();
-            if Network::gives_up(tries) {
+            if gives_up(tries) {
                 self.refused(id, generation, "Connection timed out");
             } else {
                 self.send_syn(id, self.now);
             }
             return;
         }
-        if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
-            let Some(w) = self.net.find_waiting(id, side) else { return };
-            w.rto = Network::next_rto(w.rto);
-            let at = self.now + w.rto;
-            self.queue.push(at, Ev::Retry { conn: id, generation, side: side as u8 });
+        let cut = self.net.is_cut(from, to) || self.hosts[to].power == Power::Off;
+        let now = self.now;
+        let Some(resend) = self.net.find_waiting(id, side).and_then(|w| w.resend.as_mut()) else { return };
+        // Others of these events may be under way for a timer that was set anew since.
+        let early = now < resend.due;
+        if early || !resend.fire(now) || cut {
+            let due = resend.due;
+            self.queue.push(due, Ev::Retry { conn: id, generation, side: side as u8 });
             return;
         }
+        self.resume(id, side);
+    }
+
+    /// The link works again, and what waited goes.
+    fn resume(&mut self, id: ConnId, side: usize) {
         self.net.conn_mut(id).set_stuck(side, false);
         let Some(w) = self.net.take_waiting(id, side) else { return };
-        if !self.net.conn(id).open(1 - side) && self.hosts[to].power != Power::Off {
+        let c = self.net.conn(id);
+        let (to, generation, open) = (c.hosts[1 - side], c.generation, c.open(1 - side));
+        if !open && self.hosts[to].power != Power::Off {
             // The other end lost the connection: its kernel answers with a reset.
             let d = self.net.latency(id, 1 - side, 60, self.now);
             self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });

@@ -7,14 +7,16 @@
 //! `probe`. Read first: [`Ev`], then [`World::step`].
 
 pub mod host;
+mod inbox;
 mod io;
 pub mod net;
 pub mod plan;
 pub mod probe;
 pub mod queue;
+mod resend;
 pub mod timeline;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Dur, Id, IdVec, Quantiles, Rng, SimTime};
@@ -29,6 +31,7 @@ use crate::redis::server::command::request;
 use crate::redis::{Addr, ConnIds, Cx, Disk, DiskWrite, Effect, Input, Message, Timer};
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use host::{Clock, Host, Power, Program, TimerSlot};
+use inbox::{conn_of, next_input, put_in_rounds};
 use net::{InFlight, Network};
 use plan::{Action, Formation, Plan, Start};
 use queue::Queue;
@@ -211,6 +214,7 @@ impl World {
             gates: Vec::new(),
             clock: Clock::new(self.plan.epoch_us, spec),
             paused: false,
+            timers_first: false,
             busy_until: SimTime::ZERO,
             inbox: Default::default(),
             waits_for: None,
@@ -373,7 +377,12 @@ impl World {
     fn wake(&mut self, host: HostId) {
         let now = self.now;
         if self.hosts[host].is_reading(now) {
-            self.turn(host, None);
+            if std::mem::take(&mut self.hosts[host].timers_first) {
+                self.turn_of(host, None, false);
+            }
+            if self.hosts[host].is_reading(now) {
+                self.turn(host, None);
+            }
             return;
         }
         // It waits for one connection, and sees only what came on that one.
@@ -397,6 +406,11 @@ impl World {
     ///
     /// redis: aeProcessEvents, aeMain @7.0.15
     fn turn(&mut self, host: HostId, first: Option<(Input, FactId)>) {
+        self.turn_of(host, first, true);
+    }
+
+    /// The same; without reading, if the poll found nothing to read.
+    fn turn_of(&mut self, host: HostId, first: Option<(Input, FactId)>, reads: bool) {
         let now = self.now;
         let h = &mut self.hosts[host];
         let Some(program) = &mut h.program else { return };
@@ -429,9 +443,13 @@ impl World {
             read(&mut self.net, &input, host, now);
             program.handle(&mut cx, input);
         }
-        by_socket(&mut h.inbox);
+        if reads {
+            put_in_rounds(&mut h.inbox);
+        }
         let mut ended = Vec::new();
-        while let Some((mut input, cause)) = next_input(&mut h.inbox, program.waits_for()) {
+        while let Some((mut input, cause)) =
+            if reads { next_input(&mut h.inbox, program.waits_for()) } else { None }
+        {
             cx.cause = cause;
             if let Input::Closed { conn, .. } = input {
                 ended.push(conn);
@@ -751,6 +769,7 @@ impl World {
         let h = &mut self.hosts[host];
         h.power = Power::Up;
         h.paused = false;
+        h.timers_first = false;
         h.busy_until = now;
         h.last_poll = now;
         h.fault = FactId::NONE;
@@ -893,7 +912,10 @@ impl World {
             }
             Action::Resume { node } => {
                 if let Some(h) = self.running(node).filter(|&h| self.hosts[h].paused) {
-                    self.hosts[h].paused = false;
+                    let host = &mut self.hosts[h];
+                    host.paused = false;
+                    // The signal ended the poll, which so found nothing: time events come next.
+                    host.timers_first = true;
                     self.emit(h, FactId::NONE, Fact::Resumed);
                     self.wake(h);
                 }
@@ -947,6 +969,8 @@ impl World {
                     let until = self.now + *time;
                     let host = &mut self.hosts[h];
                     host.busy_until = host.busy_until.max(until);
+                    // A command is a file event: time events come after it, before the next poll.
+                    host.timers_first = true;
                     host.fault = fact;
                     let (life, at) = (host.life, host.busy_until);
                     self.queue.push(at, Ev::Free { host: h, life });
@@ -1139,61 +1163,6 @@ fn still_open(net: &Network, out: &[Effect], input: &mut Input, host: HostId) ->
     open
 }
 
-/// The connection that an input came on.
-fn conn_of(input: &Input) -> Option<ConnId> {
-    match input {
-        Input::Message { conn, .. }
-        | Input::Closed { conn, .. }
-        | Input::Connected { conn, .. }
-        | Input::ConnectFailed { conn, .. } => Some(*conn),
-        _ => None,
-    }
-}
-
-/// What a client's socket gives in one read. redis: server.h PROTO_IOBUF_LEN @7.0.15
-const READ_BYTES: u32 = 16 * 1024;
-
-/// Puts what waited in the order in which a process reads it: socket by socket, in the order in which they became
-/// readable; of a client's socket 16 KiB, and the rest when all others had their turn. A process that stood still
-/// may so read many requests of one client before it hears what others said meanwhile.
-///
-/// redis: ae.c aeProcessEvents, networking.c readQueryFromClient, cluster.c clusterReadHandler @7.0.15
-/// deviates: the end of the turn comes once, after all that waited; Redis has one after each round of reads.
-fn by_socket(inbox: &mut VecDeque<(Input, FactId)>) {
-    if inbox.len() < 3 {
-        return;
-    }
-    // Per connection: its place in the order, and the bytes of requests so far.
-    let mut sockets: BTreeMap<ConnId, (usize, u32)> = BTreeMap::new();
-    let mut order: Vec<((u32, usize), (Input, FactId))> = Vec::with_capacity(inbox.len());
-    for (i, entry) in inbox.drain(..).enumerate() {
-        let key = match conn_of(&entry.0) {
-            None => (0, i),
-            Some(conn) => {
-                let (place, bytes) = sockets.entry(conn).or_insert((i, 0));
-                if let Input::Message { message: message @ Message::Request(_), .. } = &entry.0 {
-                    *bytes = bytes.saturating_add(message.wire_len());
-                }
-                (bytes.saturating_sub(1) / READ_BYTES, *place)
-            }
-        };
-        order.push((key, entry));
-    }
-    order.sort_by_key(|(key, _)| *key);
-    inbox.extend(order.into_iter().map(|(_, entry)| entry));
-}
-
-/// The first input, or the first on the one connection that the process waits for.
-fn next_input(inbox: &mut VecDeque<(Input, FactId)>, waits_for: Option<ConnId>) -> Option<(Input, FactId)> {
-    match waits_for {
-        None => inbox.pop_front(),
-        Some(_) => {
-            let at = inbox.iter().position(|(input, _)| conn_of(input) == waits_for)?;
-            inbox.remove(at)
-        }
-    }
-}
-
 /// Whether an effect is part of the blocking exchange on this connection; all others leave at the end of
 /// the turn.
 fn is_of(effect: &Effect, waits_for: ConnId) -> bool {
@@ -1242,33 +1211,5 @@ impl Program {
             Program::Server(s) => s.waits_for(),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waited_is_read_socket_by_socket_and_16_kib_at_a_time() {
-        let request = |conn: u32, n: usize| {
-            let message = Message::Request(request(&["SET", &n.to_string(), &"x".repeat(6000)]));
-            (Input::Message { conn: ConnId(conn), tag: 0, message }, FactId::NONE)
-        };
-        let closed = |conn: u32| (Input::Closed { conn: ConnId(conn), tag: 0 }, FactId::NONE);
-        let mut inbox: VecDeque<_> =
-            [request(1, 0), closed(2), request(1, 1), request(1, 2), closed(3), closed(1)].into();
-        by_socket(&mut inbox);
-        let seen: Vec<String> = inbox
-            .iter()
-            .map(|(input, _)| match input {
-                Input::Message { message: Message::Request(words), .. } => {
-                    String::from_utf8_lossy(&words[1]).into_owned()
-                }
-                Input::Closed { conn, .. } => format!("close {}", conn.0),
-                _ => String::new(),
-            })
-            .collect();
-        assert_eq!(seen, ["0", "1", "close 2", "close 3", "2", "close 1"]);
     }
 }

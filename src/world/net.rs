@@ -7,22 +7,18 @@
 
 use std::collections::BTreeMap;
 
+use super::resend::Resend;
 use crate::base::rng::Counter;
 use crate::base::{Dur, Quantiles, SimTime};
 use crate::redis::Message;
 use crate::trace::{ConnId, FactId, HostId};
 
 /// Linux's delayed acknowledgement. linux: TCP_ATO_MIN, TCP_DELACK_MIN
-const DELAYED_ACK: Dur = Dur::ms(40);
+pub const DELAYED_ACK: Dur = Dur::ms(40);
 /// Timers of the kernel fire on its tick (250 Hz), after the time asked for.
 const JIFFY_US: u64 = 4000;
-/// First retransmission of data and of a SYN. linux: TCP_RTO_MIN, TCP_TIMEOUT_INIT
+/// How much later a message comes of which a packet was lost on the way. linux: TCP_RTO_MIN
 const RTO: Dur = Dur::ms(204);
-const SYN_RTO: Dur = Dur::secs(1);
-/// Retransmissions back off up to this. linux: TCP_RTO_MAX
-const RTO_MAX: Dur = Dur::secs(120);
-/// A connection attempt is given up after so many SYNs. linux: tcp_syn_retries
-const SYN_TRIES: u8 = 7;
 
 /// What part of the latency between processes of one machine is left, in percent, when the reader has slept
 /// for at most so long: an idle processor sleeps deeper and deeper. Measured with PING on 7.0.15 over
@@ -199,7 +195,7 @@ impl Conn {
         usize::from(self.hosts[CLIENT] != host)
     }
     /// Whether data of the end is acknowledged late: a client end of the bus.
-    fn has_nagle(&self, side: usize) -> bool {
+    pub fn has_nagle(&self, side: usize) -> bool {
         side == CLIENT && self.is_bus()
     }
     /// When the client end learns that all it sent was received; MAX = not decided yet.
@@ -221,8 +217,8 @@ pub struct Waiting {
     pub messages: Vec<InFlight>,
     /// The sender closed after them.
     pub fin: bool,
-    /// The next retransmission comes so long after the last.
-    pub rto: Dur,
+    /// How they are sent again, if the link is cut.
+    pub resend: Option<Resend>,
 }
 
 /// All connections.
@@ -485,15 +481,5 @@ impl Network {
     pub fn holds(&self, id: ConnId, side: usize, now: SimTime) -> bool {
         let c = self.conn(id);
         c.has_nagle(side) && c.acks.acked_at > now
-    }
-
-    pub fn rto(syn: bool) -> Dur {
-        if syn { SYN_RTO } else { RTO }
-    }
-    pub fn next_rto(rto: Dur) -> Dur {
-        Dur((rto.0 * 2).min(RTO_MAX.0))
-    }
-    pub fn gives_up(tries: u8) -> bool {
-        tries >= SYN_TRIES
     }
 }

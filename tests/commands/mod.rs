@@ -1,5 +1,6 @@
 //! What simulated nodes answer is read by the readers of real answers.
 
+mod create;
 mod data;
 mod migration;
 

@@ -48,6 +48,21 @@ impl Cluster {
 
     /// The same, and further nodes that run, each alone: (port, `cluster-enabled`).
     pub fn with_spares(ports: [u16; 6], spares: &[(u16, bool)], seed: u64) -> Cluster {
+        let mut c = Cluster::started(ports, spares, Formation::RedisCli { replicas: 1 }, seed);
+        for i in 6..6 + spares.len() {
+            c.world.act(&Action::Start { node: format!("n{}", i + 1), wipe: false });
+        }
+        // The first PING of the stream is what makes a replica count as available.
+        c.run(Dur::secs(3));
+        c
+    }
+
+    /// Six nodes that run, each alone.
+    pub fn alone(ports: [u16; 6], seed: u64) -> Cluster {
+        Cluster::started(ports, &[], Formation::None, seed)
+    }
+
+    fn started(ports: [u16; 6], spares: &[(u16, bool)], formation: Formation, seed: u64) -> Cluster {
         let start = |i: usize| if i < 6 { Start::At(Dur::ms(10 * i as u64)) } else { Start::Never };
         let all: Vec<(u16, bool)> = ports.iter().map(|&p| (p, true)).chain(spares.iter().copied()).collect();
         let node = |(i, &(port, clustered)): (usize, &(u16, bool))| {
@@ -72,7 +87,7 @@ impl Cluster {
             title: "commands".into(),
             nodes: all.iter().enumerate().map(node).collect(),
             clients: Vec::new(),
-            formation: Formation::RedisCli { replicas: 1 },
+            formation,
             network: NetModel::LOOPBACK,
             host: HostModel::default(),
             steps: Vec::new(),
@@ -80,11 +95,6 @@ impl Cluster {
         };
         let mut world = World::new(Arc::new(plan), seed, Level::Headline);
         assert!(world.run_until_formed(), "the cluster does not form");
-        for i in 6..all.len() {
-            world.act(&Action::Start { node: format!("n{}", i + 1), wipe: false });
-        }
-        // The first PING of the stream is what makes a replica count as available.
-        world.run_for(Dur::secs(3));
         Cluster { world }
     }
 

@@ -102,13 +102,9 @@ impl Server {
         if streams {
             self.loading = !swap;
         } else if bytes <= ONE_GO {
-            cx.busy(time);
-            if from == From::Master {
-                self.loading = true;
-                cx.arm(Timer::Load, Dur::ZERO);
-            } else {
-                self.end_loading(cx);
-            }
+            // Nobody is answered before the end, not even that there is a loading.
+            cx.work(time);
+            self.end_loading(cx);
         } else {
             self.loading = !swap;
             cx.arm(Timer::Load, time.min(Dur::secs(1)));
@@ -126,7 +122,7 @@ impl Server {
         }
         let step = l.left.min(Dur::secs(1));
         l.left = l.left - step;
-        if l.left > Dur::ZERO && l.bytes > ONE_GO {
+        if l.left > Dur::ZERO {
             let next = l.left.min(Dur::secs(1));
             let master = l.from == From::Master;
             cx.arm(Timer::Load, next);
