@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::scenario::lesson::exam::Truth;
-use crate::scenario::lesson::{Answer, Lang, Lesson, Prediction};
+use crate::scenario::lesson::page::answer;
+use crate::scenario::lesson::{Answer, Lang, Lesson};
 use crate::scenario::{Scenario, library};
 
 /// List the lessons; with names: what they say, and with --check whether it is so
@@ -126,13 +126,4 @@ fn check(out: &mut impl Write, name: &str, s: &Scenario, l: &Lesson, lang: Lang)
         line(out, v.ok, format!("exercise solved: {v}"))?;
     }
     Ok(ok)
-}
-
-/// The truth of a prediction as people read it.
-pub fn answer(p: &Prediction, truth: Option<Truth>, lang: Lang) -> String {
-    match (&p.answer, truth) {
-        (Answer::Choice(choices), Some(Truth::Choice(i))) => choices[i].text.get(lang).to_string(),
-        (_, Some(Truth::Number(n))) => n.to_string(),
-        _ => "?".into(),
-    }
 }

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::scenario::lesson::Lang;
+
 pub mod explain;
 pub mod export;
 pub mod lab;
@@ -17,9 +19,12 @@ pub mod what_if;
 #[derive(Parser)]
 #[command(name = "slotscope", version, about)]
 struct Cli {
-    /// Without one: a list of scenarios to choose from.
+    /// Without one: a list of lessons and scenarios to choose from.
     #[command(subcommand)]
     command: Option<Command>,
+    /// The language of lessons: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
+    #[arg(long, value_parser = lessons::lang)]
+    lang: Option<Lang>,
 }
 
 #[derive(clap::Subcommand)]
@@ -37,8 +42,9 @@ enum Command {
 
 /// The program: arguments in, exit code out.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        None => play::open(),
+    let cli = Cli::parse();
+    match cli.command {
+        None => play::open(cli.lang),
         Some(Command::Play(args)) => play::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Shot(args)) => shot::run(&args),

@@ -1,15 +1,19 @@
 //! `slotscope play`: the player, on a terminal or as a picture.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
+use super::lessons;
 use crate::base::{Dur, SimTime};
+use crate::scenario::lesson::Lang;
 use crate::scenario::{self, Scenario, library};
 use crate::tui::cast::settle;
+use crate::tui::lesson::progress::{self, Mark, Progress};
+use crate::tui::lesson::{Class, banner};
 use crate::tui::theme::{Depth, Theme};
 use crate::tui::{self, Model, Picker, layout, picture, text};
 
@@ -21,6 +25,9 @@ pub struct PlayArgs {
     /// Plays another run of the same scenario
     #[arg(long)]
     seed: Option<u64>,
+    /// The language of lessons: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
+    #[arg(long, value_parser = lessons::lang)]
+    lang: Option<Lang>,
     /// Writes the screen as an SVG picture to this file instead (`-` for standard output)
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
@@ -46,9 +53,10 @@ pub fn run(args: &PlayArgs) -> ExitCode {
     }
 }
 
-/// Lets the user choose a scenario of the program and plays it, as long as they choose; without a terminal,
-/// says how to begin.
-pub fn open() -> ExitCode {
+/// Lets the user choose a lesson or a scenario of the program and plays it, as long as they choose; without a
+/// terminal, says how to begin.
+pub fn open(lang: Option<Lang>) -> ExitCode {
+    let lang = lessons::chosen(lang);
     let scenarios: Vec<(String, Scenario)> = library::paths()
         .filter_map(|path| Some((library_name(&path), scenario::load(Path::new(&path)).ok()?)))
         .collect();
@@ -56,18 +64,25 @@ pub fn open() -> ExitCode {
         print!("{}", how_to_begin(&scenarios));
         return ExitCode::SUCCESS;
     }
-    let mut chosen = 0;
+    let of = scenarios.iter().filter(|(_, s)| s.lesson.is_some()).count();
+    // The first lesson that is not done.
+    let done = progress();
+    let mut chosen = scenarios.iter().position(|(_, s)| !is_passed(&done, s)).unwrap_or(0);
     loop {
-        let items = scenarios.iter().map(|(name, s)| (name.clone(), s.title.clone())).collect();
-        let played = tui::pick(Picker { theme: theme(), items, chosen }).and_then(|pick| match pick {
-            Some(i) => {
-                chosen = i;
-                let s = &scenarios[i].1;
-                let m = model(s, s.seed, theme(), layout::SMALLEST);
-                tui::run(with_source(m, Path::new(&scenarios[i].0))).map(|()| true)
-            }
-            None => Ok(false),
-        });
+        let done = progress();
+        let items = scenarios.iter().map(|(name, s)| (name.clone(), item(&done, s, lang))).collect();
+        let banner = banner(done.passed(), of, lang);
+        let played =
+            tui::pick(Picker { theme: theme(), items, chosen, banner }).and_then(|pick| match pick {
+                Some(i) => {
+                    chosen = i;
+                    let (name, s) = &scenarios[i];
+                    let learned = begin(s, Path::new(name), s.seed, lang)?;
+                    chosen += usize::from(learned && i + 1 < scenarios.len());
+                    Ok(true)
+                }
+                None => Ok(false),
+            });
         match played {
             Ok(true) => {}
             Ok(false) => return ExitCode::SUCCESS,
@@ -79,11 +94,54 @@ pub fn open() -> ExitCode {
     }
 }
 
+/// Plays a scenario, or teaches it; whether the exercise of a lesson was done.
+fn begin(s: &Scenario, file: &Path, seed: u64, lang: Lang) -> io::Result<bool> {
+    let of = library::paths().filter(|p| p.starts_with("@/lessons/")).count();
+    match Class::new(s, seed, of, lang, theme(), layout::SMALLEST) {
+        None => tui::run(with_source(model(s, seed, theme(), layout::SMALLEST), file)).map(|()| false),
+        Some(class) => {
+            let class = tui::learn(class)?;
+            let mut done = progress();
+            let mark = Mark { right: class.score(), questions: class.replies.len(), passed: class.passed };
+            done.note(&s.name, mark);
+            if let Some(Err(e)) = progress_file().map(|path| done.save(&path)) {
+                eprintln!("your progress cannot be kept: {e}");
+            }
+            Ok(class.passed)
+        }
+    }
+}
+
+fn progress_file() -> Option<PathBuf> {
+    let var = |name: &str| std::env::var(name).ok();
+    progress::path(var("XDG_STATE_HOME"), var("HOME"))
+}
+
+fn progress() -> Progress {
+    progress_file().map(|path| Progress::load(&path)).unwrap_or_default()
+}
+
+fn is_passed(done: &Progress, s: &Scenario) -> bool {
+    done.0.get(&s.name).is_some_and(|m| m.passed)
+}
+
+/// A line of the list: what was done, and the title.
+fn item(done: &Progress, s: &Scenario, lang: Lang) -> String {
+    let Some(lesson) = &s.lesson else { return s.title.clone() };
+    let mark = match done.0.get(&s.name) {
+        Some(m) if m.passed => format!("✓ {}/{}", m.right, m.questions),
+        Some(m) => format!("… {}/{}", m.right, m.questions),
+        None => "·    ".into(),
+    };
+    format!("{mark}  {:>2}  {}", lesson.order, lesson.title.get(lang))
+}
+
 fn how_to_begin(scenarios: &[(String, Scenario)]) -> String {
     let mut out = String::from(
         "Slotscope runs a Redis Cluster in virtual time.\n\n\
-         In a terminal, `slotscope` opens a list of scenarios to watch. Without one:\n\
-         \n  slotscope run FILE or NAME     run a scenario and print what happened\n\
+         In a terminal, `slotscope` opens the lessons, and scenarios to watch. Without one:\n\
+         \n  slotscope lessons              list the lessons; with a name, read one\n\
+         \x20 slotscope run FILE or NAME     run a scenario and print what happened\n\
          \x20 slotscope --help               everything else\n\nScenarios that come with it:\n",
     );
     let width = scenarios.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -111,7 +169,8 @@ fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
     let seed = args.seed.unwrap_or(s.seed);
     match &args.picture {
         Some(out) => write(out, &make_picture(args, s, seed)?),
-        None if is_terminal() => tui::run(with_source(model(s, seed, theme(), layout::SMALLEST), &args.file))
+        None if is_terminal() => begin(s, &args.file, seed, lessons::chosen(args.lang))
+            .map(|_| ())
             .map_err(|e| format!("the terminal failed: {e}")),
         None => {
             Err("`play` needs a terminal; `run` prints what happens, `play --picture OUT.svg` draws it"

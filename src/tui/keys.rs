@@ -67,6 +67,10 @@ pub enum Action {
     Rename,
     Steps,
     Save,
+    LessonOn,
+    LessonCheck,
+    LessonHint,
+    LessonShow,
     Help,
     Back,
     Quit,
@@ -82,11 +86,12 @@ pub enum Group {
     Log,
     Break,
     Futures,
+    Lesson,
     Program,
 }
 
 impl Group {
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
         Group::Time,
         Group::Jump,
         Group::Look,
@@ -94,6 +99,7 @@ impl Group {
         Group::Log,
         Group::Break,
         Group::Futures,
+        Group::Lesson,
         Group::Program,
     ];
     pub fn title(self) -> &'static str {
@@ -105,6 +111,7 @@ impl Group {
             Group::Log => "Events",
             Group::Break => "Act",
             Group::Futures => "Futures",
+            Group::Lesson => "Lessons",
             Group::Program => "Program",
         }
     }
@@ -416,6 +423,34 @@ pub const KEYMAP: &[Binding] = &[
         Group::Futures,
         None,
         "write this future as a scenario file",
+    ),
+    bind(
+        Action::LessonOn,
+        &[Key::char('L')],
+        Group::Lesson,
+        None,
+        "leave the run of the lesson, begin its exercise",
+    ),
+    bind(
+        Action::LessonCheck,
+        &[Key::char('V')],
+        Group::Lesson,
+        None,
+        "verify the exercise: runs ahead to its end, and judges what you did",
+    ),
+    bind(
+        Action::LessonHint,
+        &[Key::char('H')],
+        Group::Lesson,
+        None,
+        "a hint for the exercise, then the next",
+    ),
+    bind(
+        Action::LessonShow,
+        &[Key::char('W')],
+        Group::Lesson,
+        None,
+        "show the way: does the next step of the solution",
     ),
     bind(Action::Help, &[Key::char('?'), Key::char('h')], Group::Program, Some((0, "help")), "this page"),
     bind(

@@ -10,6 +10,7 @@ pub mod console;
 pub mod html;
 pub mod keys;
 pub mod layout;
+pub mod lesson;
 pub mod model;
 pub mod panel;
 mod picker;
@@ -22,5 +23,5 @@ pub mod view;
 
 pub use model::{Model, Msg, press, update};
 pub use picker::{Picker, pick};
-pub use run::run;
+pub use run::{learn, run};
 pub use view::view;

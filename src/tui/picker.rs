@@ -15,6 +15,8 @@ pub struct Picker {
     pub theme: Theme,
     pub items: Vec<(String, String)>,
     pub chosen: usize,
+    /// What stands above the list.
+    pub banner: String,
 }
 
 /// Lets the user choose; `None` if they leave.
@@ -65,7 +67,7 @@ impl Picker {
         let line = |y: u16| Rect { y: all.y + y, height: 1, ..all };
         let head = vec![
             Span::styled(" Slotscope ", t.style(Ink::Accent)),
-            Span::styled(" a Redis Cluster in virtual time: choose a scenario", t.style(Ink::Text)),
+            Span::styled(self.banner.as_str(), t.style(Ink::Text)),
         ];
         frame.render_widget(Line::from(head), line(0));
         let rows = usize::from(all.height.saturating_sub(3));

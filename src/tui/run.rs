@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
+use ratatui::Frame;
+use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
 use ratatui::crossterm::execute;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::lesson::Class;
 use super::{Model, Msg, update, view};
 use crate::base::Dur;
 
@@ -20,15 +22,57 @@ const SLICE: u64 = 500;
 /// Nothing moves: wait this long for a key.
 pub(super) const IDLE: Duration = Duration::from_millis(500);
 
+/// What can have the terminal.
+pub(super) trait Screen {
+    fn update(&mut self, msg: Msg);
+    fn view(&self, frame: &mut Frame<'_>);
+    /// Time passes in it.
+    fn is_moving(&self) -> bool;
+    /// There is something to compute.
+    fn is_working(&self) -> bool;
+    fn has_quit(&self) -> bool;
+}
+
+impl Screen for Model {
+    fn update(&mut self, msg: Msg) {
+        update(self, msg);
+    }
+    fn view(&self, frame: &mut Frame<'_>) {
+        view(self, frame);
+    }
+    fn is_moving(&self) -> bool {
+        self.playing
+    }
+    fn is_working(&self) -> bool {
+        Model::is_working(self)
+    }
+    fn has_quit(&self) -> bool {
+        self.quit
+    }
+}
+
 /// Shows the model until the user quits. The terminal is restored however this ends.
 ///
 /// # Errors
 /// The terminal cannot be read or written.
-pub fn run(mut model: Model) -> io::Result<()> {
+pub fn run(model: Model) -> io::Result<()> {
+    show(model).map(|_| ())
+}
+
+/// Shows a lesson until the learner leaves; what became of it.
+///
+/// # Errors
+/// The terminal cannot be read or written.
+pub fn learn(class: Class) -> io::Result<Class> {
+    show(class)
+}
+
+fn show<S: Screen>(mut screen: S) -> io::Result<S> {
     with_terminal(|terminal| {
         let size = terminal.size()?;
-        model.size = (size.width, size.height);
-        play(&mut model, terminal)
+        screen.update(Msg::Term(Event::Resize(size.width, size.height)));
+        play(&mut screen, terminal)?;
+        Ok(screen)
     })
 }
 
@@ -72,23 +116,23 @@ pub(super) fn told_to_end() -> bool {
     flag.load(Ordering::Relaxed)
 }
 
-fn play(model: &mut Model, terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
+fn play(screen: &mut impl Screen, terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     let mut last = Instant::now();
-    while !model.quit && !told_to_end() {
+    while !screen.has_quit() && !told_to_end() {
         let begun = Instant::now();
         let passed = begun - last;
         last = begun;
-        update(model, Msg::Tick(Dur::us(passed.as_micros().min(100_000) as u64)));
-        while model.is_working() && begun.elapsed() < WORK {
-            update(model, Msg::Work(SLICE));
+        screen.update(Msg::Tick(Dur::us(passed.as_micros().min(100_000) as u64)));
+        while screen.is_working() && begun.elapsed() < WORK {
+            screen.update(Msg::Work(SLICE));
         }
-        update(model, Msg::Present);
-        terminal.draw(|frame| view(model, frame))?;
+        screen.update(Msg::Present);
+        terminal.draw(|frame| screen.view(frame))?;
         // What goes on in the background is worth a full frame's work too.
-        let moving = model.playing || model.is_working();
+        let moving = screen.is_moving() || screen.is_working();
         let mut wait = if moving { FRAME.saturating_sub(begun.elapsed()) } else { IDLE };
         while poll(wait)? {
-            update(model, Msg::Term(event::read()?));
+            screen.update(Msg::Term(event::read()?));
             wait = Duration::ZERO;
         }
         if !moving {

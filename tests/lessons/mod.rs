@@ -2,17 +2,38 @@
 //! solution. That the run does as expected is tested with all scenario files.
 
 use std::process::Command;
+use std::sync::OnceLock;
 
+use rayon::prelude::*;
 use slotscope::base::Dur;
 use slotscope::scenario::lesson::Lang;
 use slotscope::scenario::lesson::exam::Truth;
 use slotscope::scenario::{self, Lesson, Scenario, library};
 
+/// A lesson of the program, and what its run answers.
+pub struct Taught {
+    pub name: String,
+    pub scenario: Scenario,
+    pub truths: Vec<Option<Truth>>,
+}
+
+/// All lessons; each is run once for all tests.
+pub fn taught() -> &'static [Taught] {
+    static ALL: OnceLock<Vec<Taught>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let run = |(name, scenario): (String, Scenario)| {
+            let truths = of(&scenario).truths(&scenario.plan, scenario.seed);
+            Taught { name, scenario, truths }
+        };
+        lessons().into_par_iter().map(run).collect()
+    })
+}
+
 fn lessons() -> Vec<(String, Scenario)> {
     let found = library::lessons();
     let files = library::paths().filter(|p| p.starts_with("@/lessons/")).count();
     assert_eq!(found.len(), files, "every file of lessons loads");
-    assert!(files > 10, "{files}");
+    assert!(files > 20, "{files}");
     found
 }
 
@@ -33,9 +54,9 @@ fn lessons_are_numbered_without_a_gap() {
 
 #[test]
 fn every_prediction_has_an_answer_in_the_run() {
-    for (name, s) in lessons() {
-        assert!(!of(&s).predictions.is_empty(), "{name}");
-        for (p, truth) in of(&s).predictions.iter().zip(of(&s).truths(&s.plan, s.seed)) {
+    for Taught { name, scenario, truths } in taught() {
+        assert!(!truths.is_empty(), "{name}");
+        for (p, &truth) in of(scenario).predictions.iter().zip(truths) {
             let question = &p.question.en;
             // None, too, if more than one choice is true.
             let truth = truth.unwrap_or_else(|| panic!("{name}: {question}: the run does not say"));
@@ -51,7 +72,7 @@ fn every_prediction_has_an_answer_in_the_run() {
 
 #[test]
 fn an_exercise_fails_unsolved_and_passes_solved() {
-    for (name, s) in lessons() {
+    lessons().into_par_iter().for_each(|(name, s)| {
         let exercise = &of(&s).exercise;
         let plan = exercise.plan(&s.plan);
         let unsolved = exercise.judge(&plan, s.seed, &[], Dur::ZERO);
@@ -59,7 +80,7 @@ fn an_exercise_fails_unsolved_and_passes_solved() {
         for v in exercise.solved(&plan, s.seed) {
             assert!(v.ok, "{name}: {v}");
         }
-    }
+    });
 }
 
 /// What was said at the time is said by the run too, and is found in the other language.

@@ -1,11 +1,13 @@
 //! Reference pages of the book that are made from the code.
 
 use slotscope::base::Quantiles;
+use slotscope::scenario::lesson::{Lang, page as lesson_page};
 use slotscope::world::net::NetModel;
 
 use super::layers::table;
 use super::source::{doc, items};
 use super::{page, read};
+use crate::lessons::{Taught, taught};
 
 /// The first line of a page that is made from the code.
 fn made_by(what: &str) -> String {
@@ -185,4 +187,37 @@ fn the_picture_of_the_readme_is_up_to_date() {
         .expect("slotscope runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     page("book/src/images/failover.svg", &String::from_utf8(out.stdout).expect("a text"));
+}
+
+/// A page per lesson and language, from the lesson's file and from its run.
+#[test]
+fn the_pages_of_lessons_are_up_to_date() {
+    for Taught { name, scenario, truths } in taught() {
+        let lesson = scenario.lesson.as_ref().expect("a lesson");
+        let file = format!("scenarios/lessons/{name}.toml");
+        let text = read(&file);
+        let (_, solution) = text.split_once("[[lesson.exercise.solution]]").expect("a solution, at the end");
+        let solution = format!("[[lesson.exercise.solution]]{solution}");
+        let solution = solution.replace("[[lesson.exercise.solution]]", "[[step]]");
+        for lang in Lang::ALL {
+            let made = lesson_page::markdown(name, lesson, truths, lang, "../../images/lessons", &solution);
+            page(&format!("book/src/lessons/{}/{name}.md", lang.name()), &(made_by(&file) + &made));
+        }
+    }
+}
+
+/// The pictures of those pages are what the program shows.
+#[test]
+fn the_pictures_of_lessons_are_up_to_date() {
+    for Taught { name, scenario, .. } in taught() {
+        let Some(picture) = &scenario.lesson.as_ref().expect("a lesson").picture else { continue };
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_slotscope"))
+            .args(["play", name, "--picture", "-", "--size", "110x30"])
+            .args(["--at", &picture.at.to_string(), "--keys", &picture.keys])
+            .output()
+            .expect("slotscope runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let svg = String::from_utf8(out.stdout).expect("a text");
+        page(&format!("book/src/images/lessons/{name}.svg"), &svg);
+    }
 }

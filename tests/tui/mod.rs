@@ -6,6 +6,7 @@
 
 mod futures;
 mod keys;
+mod lesson;
 mod outputs;
 mod screen;
 mod story;

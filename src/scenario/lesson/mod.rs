@@ -8,6 +8,7 @@
 //! Knows texts and runs; never a screen. Read first: [`Lesson`], then `exam`.
 
 pub mod exam;
+pub mod page;
 pub mod text;
 
 use crate::base::Dur;

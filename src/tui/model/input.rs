@@ -228,6 +228,9 @@ impl Model {
             Action::Rename => self.ask(Ask::Name, self.futures[self.future].name.clone()),
             Action::Steps => self.overlay = Overlay::Steps,
             Action::Save => self.ask(Ask::Save, String::new()),
+            Action::LessonOn | Action::LessonCheck | Action::LessonHint | Action::LessonShow => {
+                self.note = Some("that key is for lessons: `slotscope lessons` lists them".into());
+            }
             Action::Help | Action::Why | Action::Back | Action::Quit => {}
         }
     }

@@ -181,6 +181,8 @@ pub struct Model {
     /// The selected event; `None`: the last one before now.
     cursor: Option<usize>,
     said: Option<Arc<str>>,
+    /// Somebody else tells what the narrator says.
+    pub muted: bool,
     zoom: u8,
     pub overlay: Overlay,
     pub panel: Panel,
@@ -250,6 +252,7 @@ impl Model {
             listed_done: 0,
             cursor: None,
             said: None,
+            muted: false,
             zoom: 0,
             overlay: Overlay::None,
             panel: Panel::Events,
@@ -343,7 +346,7 @@ impl Model {
 
     /// What the narrator said last.
     pub fn narration(&self) -> Option<&str> {
-        self.said.as_deref()
+        self.said.as_deref().filter(|_| !self.muted)
     }
 
     /// When the scenario is over.
@@ -401,6 +404,18 @@ pub fn press(m: &mut Model, c: char) {
 }
 
 impl Model {
+    /// Goes on in time.
+    pub fn play(&mut self) {
+        self.playing = true;
+        self.cursor = None;
+    }
+
+    /// Does something at the present moment.
+    pub fn deed(&mut self, action: crate::world::plan::Action) {
+        self.do_all(vec![action]);
+        self.stale = true;
+    }
+
     // ---- keeping up -------------------------------------------------------------------------------
 
     /// Work that no one waits for: it goes on while the screen is shown.

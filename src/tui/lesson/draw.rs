@@ -1,0 +1,238 @@
+//! The panel of a lesson, and the boxes that ask and tell.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::{Block, Clear};
+
+use super::words::{self, Said};
+use super::wrap::{width, wrap};
+use super::{Class, Stage};
+use crate::scenario::lesson::Answer;
+use crate::scenario::lesson::exam::Truth;
+use crate::tui::layout::SMALLEST;
+use crate::tui::theme::Ink;
+use crate::tui::view::view;
+
+/// Columns at the right and rows at the bottom that are the panel's.
+pub(super) fn reserved((w, h): (u16, u16)) -> (u16, u16) {
+    if w >= 170 {
+        return (54, 0);
+    }
+    (0, (h / 4).clamp(6, 10).min(h.saturating_sub(SMALLEST.1)))
+}
+
+fn panel_area(c: &Class) -> Rect {
+    let (w, h) = c.size;
+    match c.model.reserved {
+        (0, rows) => Rect::new(0, h - rows, w, rows),
+        (columns, _) => Rect::new(w - columns, 0, columns, h),
+    }
+}
+
+/// Draws the whole screen.
+pub(super) fn screen(c: &Class, frame: &mut Frame<'_>) {
+    view(&c.model, frame);
+    let area = panel_area(c).intersection(frame.area());
+    if area.height > 1 {
+        panel(c, frame, area);
+    }
+    if matches!(c.stage, Stage::Goal | Stage::Ask(_) | Stage::Known(_) | Stage::Summary) {
+        dialog(c, frame);
+    }
+}
+
+/// A line of a text and how it looks.
+type Line = (String, Ink);
+
+fn put(c: &Class, frame: &mut Frame<'_>, area: Rect, lines: &[Line]) {
+    for (row, (text, ink)) in lines.iter().take(usize::from(area.height)).enumerate() {
+        let (y, room) = (area.y + row as u16, usize::from(area.width));
+        frame.buffer_mut().set_stringn(area.x, y, text, room, c.model.theme.style(*ink));
+    }
+}
+
+fn add(lines: &mut Vec<Line>, room: usize, ink: Ink, text: &str) {
+    lines.extend(wrap(text, room).into_iter().map(|l| (l, ink)));
+}
+
+fn panel(c: &Class, frame: &mut Frame<'_>, area: Rect) {
+    frame.render_widget(Clear, area);
+    let say = |s: &Said| s.get(c.lang);
+    let faint = c.model.theme.style(Ink::Faint);
+    let rule = "─".repeat(usize::from(area.width));
+    frame.buffer_mut().set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
+    let l = &c.lesson;
+    let head = format!(" {} {}/{} {} ", say(&words::LESSON), l.order, c.of, l.title.get(c.lang));
+    let keys = format!(" {} ", keys(c));
+    let style: Style = c.model.theme.style(Ink::Accent);
+    let room = usize::from(area.width.saturating_sub(2));
+    frame.buffer_mut().set_stringn(area.x + 1, area.y, &head, room, style);
+    let (mut top, mut bottom) = (1, 0);
+    if width(&head) + width(&keys) + 4 <= usize::from(area.width) {
+        let x = area.right() - width(&keys) as u16 - 1;
+        frame.buffer_mut().set_string(x, area.y, &keys, c.model.theme.style(Ink::Text));
+    } else {
+        bottom = 1;
+        let y = area.bottom() - 1;
+        frame.buffer_mut().set_stringn(area.x, y, &keys, room, c.model.theme.style(Ink::Text));
+    }
+    if area.height > 30 {
+        top += 1;
+    }
+    let inside = Rect {
+        x: area.x + 1,
+        y: area.y + top,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(top + bottom),
+    };
+    let lines = told(c, usize::from(inside.width), usize::from(inside.height));
+    put(c, frame, inside, &lines);
+}
+
+/// What the panel tells.
+fn told(c: &Class, room: usize, height: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    match c.stage {
+        Stage::Exercise | Stage::Summary => {
+            let e = &c.lesson.exercise;
+            add(&mut lines, room, Ink::Voice, e.task.get(c.lang));
+            if let Some(i) = c.hints.checked_sub(1) {
+                let hint = format!("{} {}/{}: ", words::HINT.get(c.lang), c.hints, e.hints.len());
+                add(&mut lines, room, Ink::Text, &(hint + e.hints[i].get(c.lang)));
+            }
+            if c.verdicts.iter().any(|v| !v.ok) {
+                let at = c.verdicts[0].at;
+                lines.push((format!("{} {at}", words::FAILED.get(c.lang)), Ink::Warn));
+            }
+            for v in &c.verdicts {
+                let (sign, ink) = if v.ok { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };
+                let seen = if v.ok { String::new() } else { format!(": {}", v.seen) };
+                add(&mut lines, room, ink, &format!("{sign} {}{seen}", v.text));
+            }
+        }
+        Stage::Free => add(&mut lines, room, Ink::Voice, words::FREE.get(c.lang)),
+        _ => {
+            if let Some(i) = c.lesson.saying(c.now()) {
+                add(&mut lines, room, Ink::Voice, c.lesson.says[i].text.get(c.lang));
+            }
+        }
+    }
+    // The newest is at the end: it stays.
+    let cut = lines.len().saturating_sub(height);
+    lines.split_off(cut.min(lines.len()))
+}
+
+fn keys(c: &Class) -> &'static str {
+    let said = match c.stage {
+        Stage::Goal => &words::KEYS_GOAL,
+        Stage::Watch | Stage::Free => &words::KEYS_WATCH,
+        Stage::Ask(i) => match c.lesson.predictions[i].answer {
+            Answer::Choice(_) => &words::KEYS_CHOOSE,
+            Answer::Number { .. } => &words::KEYS_TYPE,
+        },
+        Stage::Known(_) => &words::KEYS_ON,
+        Stage::Exercise => &words::KEYS_EXERCISE,
+        Stage::Summary => &words::KEYS_DONE,
+    };
+    said.get(c.lang)
+}
+
+fn dialog(c: &Class, frame: &mut Frame<'_>) {
+    let all = frame.area();
+    let room = usize::from(all.width.saturating_sub(6).min(90));
+    let say = |s: &Said| s.get(c.lang);
+    let mut lines: Vec<Line> = Vec::new();
+    let l = &c.lesson;
+    let name = match c.stage {
+        Stage::Goal => {
+            lines.push((format!("{}  ({})", l.title.get(c.lang), l.chapter), Ink::Strong));
+            lines.push((String::new(), Ink::Text));
+            add(&mut lines, room, Ink::Text, l.goal.get(c.lang));
+            say(&words::GOAL)
+        }
+        Stage::Ask(i) => {
+            let p = &l.predictions[i];
+            add(&mut lines, room, Ink::Strong, p.question.get(c.lang));
+            lines.push((String::new(), Ink::Text));
+            match &p.answer {
+                Answer::Choice(choices) => {
+                    for (n, choice) in choices.iter().enumerate() {
+                        add(&mut lines, room, Ink::Text, &format!("{}  {}", n + 1, choice.text.get(c.lang)));
+                    }
+                }
+                Answer::Number { .. } => lines.push((format!("> {}▏", c.typed), Ink::Accent)),
+            }
+            say(&words::QUESTION)
+        }
+        Stage::Known(i) => {
+            let (p, r) = (&l.predictions[i], &c.replies[i]);
+            add(&mut lines, room, Ink::Text, p.question.get(c.lang));
+            lines.push((String::new(), Ink::Text));
+            let (verdict, ink) = match (r.given, r.right) {
+                (None, _) => (&words::SKIPPED, Ink::Warn),
+                (_, true) => (&words::RIGHT, Ink::Good),
+                (_, false) => (&words::WRONG, Ink::Bad),
+            };
+            lines.push((say(verdict).to_string(), ink));
+            if let Some(given) = r.given {
+                let given = answer(c, i, Some(given));
+                add(&mut lines, room, Ink::Text, &format!("{} {given}", say(&words::YOU_SAID)));
+            }
+            let truth = answer(c, i, r.truth);
+            add(&mut lines, room, Ink::Strong, &format!("{} {truth}", say(&words::ANSWER)));
+            lines.push((String::new(), Ink::Text));
+            add(&mut lines, room, Ink::Voice, p.because.get(c.lang));
+            say(&words::QUESTION)
+        }
+        _ => {
+            let score = format!("{} {}/{}", say(&words::SCORE), c.score(), c.replies.len());
+            lines.push((score, Ink::Good));
+            lines.push((String::new(), Ink::Text));
+            add(&mut lines, room, Ink::Text, l.summary.get(c.lang));
+            lines.push((String::new(), Ink::Text));
+            lines.push((say(&words::COMMANDS).to_string(), Ink::Strong));
+            lines.extend(l.commands.iter().map(|cmd| (format!("  {cmd}"), Ink::Text)));
+            say(&words::SUMMARY)
+        }
+    };
+    lines.push((String::new(), Ink::Text));
+    lines.push((keys(c).to_string(), Ink::Accent));
+    let (w, h) = (room as u16 + 4, (lines.len() as u16 + 2).min(all.height));
+    // What does not fit is left out above the keys.
+    if lines.len() + 2 > usize::from(all.height) {
+        let keep = usize::from(all.height).saturating_sub(4);
+        let last = lines.split_off(lines.len() - 1);
+        lines.truncate(keep);
+        lines.extend(last);
+    }
+    let r = Rect::new(
+        all.x + (all.width.saturating_sub(w)) / 2,
+        all.y + (all.height - h) / 2,
+        w.min(all.width),
+        h,
+    );
+    frame.render_widget(Clear, r);
+    let title = ratatui::text::Line::styled(format!(" {name} "), c.model.theme.style(Ink::Accent));
+    let block = Block::bordered().border_style(c.model.theme.style(Ink::Faint)).title(title);
+    let inside = block.inner(r);
+    frame.render_widget(block, r);
+    put(c, frame, Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }, &lines);
+}
+
+fn answer(c: &Class, i: usize, truth: Option<Truth>) -> String {
+    match (&c.lesson.predictions[i].answer, truth) {
+        (Answer::Choice(choices), Some(Truth::Choice(n))) if n < choices.len() => {
+            choices[n].text.get(c.lang).to_string()
+        }
+        (_, Some(Truth::Number(n))) => n.to_string(),
+        _ => words::NO_ANSWER.get(c.lang).to_string(),
+    }
+}
+
+/// The heading of the list of lessons: a bar of what is done.
+pub fn banner(done: usize, of: usize, lang: crate::scenario::lesson::Lang) -> String {
+    let filled = (done * 20).checked_div(of).unwrap_or(0);
+    let bar: String = (0..20).map(|i| if i < filled { '█' } else { '░' }).collect();
+    format!(" {bar} {done}/{of} {}   {}", words::PROGRESS.get(lang), words::CHOOSE.get(lang))
+}
