@@ -105,6 +105,9 @@ pub const HAPPENINGS: &[Happening] = happenings! {
     "-failover-abort-not-elected", "Nobody was elected in time.", Fact::Sentinel(e) if e.event == Kind::AbortNotElected => watched(e);
     "-failover-abort-no-good-slave", "No replica was good enough.", Fact::Sentinel(e) if e.event == Kind::AbortNoGoodSlave => watched(e);
     "-failover-abort-slave-timeout", "The replica was not promoted in time.", Fact::Sentinel(e) if e.event == Kind::AbortSlaveTimeout => watched(e);
+    "file-copied", "An operator copied a file.", Fact::FileCopied { found: true, .. } => Nobody;
+    "file-missing", "The file that an operator wanted to copy is not there.",
+        Fact::FileCopied { found: false, .. } => Nobody;
     "clock-jumped", "The clock of `on` was set.", Fact::ClockJumped { .. } => Nobody;
 };
 

@@ -184,6 +184,16 @@ pub enum DiskWrite {
     Conf(Arc<crate::params::Config>),
     /// What a sentinel saves of its state.
     Sentinel(Arc<crate::params::SentinelConf>),
+    /// A file of an operator, by its path.
+    File(String, File),
+}
+
+/// What a file of an operator holds: files of servers among them.
+#[derive(Clone, Debug)]
+pub enum File {
+    Rdb(Arc<Rdb>),
+    NodesConf(Arc<NodesImage>),
+    Text(Arc<str>),
 }
 
 /// A dump file: data and, if a replication history was held, its identity.

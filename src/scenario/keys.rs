@@ -405,6 +405,7 @@ pub(super) const TABLES: &[Table] = &[
             key("busy", "table", "", "Block an event loop; see `do.busy`."),
             key("command", "table", "", "Send a command to a node; see `do.command`."),
             key("redis-cli", "table", "", "Run `redis-cli --cluster`; see `do.redis-cli`."),
+            key("copy", "table", "", "Copy a file; see `do.copy`."),
         ],
     },
     Table {
@@ -478,9 +479,22 @@ pub(super) const TABLES: &[Table] = &[
                 "run",
                 "text",
                 "needed",
-                "What stands after `redis-cli`: `--cluster` with create, check, info, fix, reshard, rebalance, add-node, del-node, call or set-timeout, and their options. `{n3}` stands for the address of n3, `{n3.id}` for its id at that moment.",
+                "What stands after `redis-cli`: `--cluster` with create, check, info, fix, reshard, rebalance, add-node, del-node, call, set-timeout or backup, and their options. `{n3}` stands for the address of n3, `{n3.id}` for its id at that moment.",
             ),
             key("answers", "list of texts", "none", "What it finds on its standard input, a line each."),
+        ],
+    },
+    Table {
+        name: "do.copy",
+        doc: "As scp does it. A server that runs does not notice that its file is another: it reads it when it starts, and may write over it when it stops.",
+        keys: &[
+            key(
+                "from",
+                "text",
+                "needed",
+                "`n1:dump.rdb` or `n1:nodes.conf`, the file of a node; or a path of the operator, such as those that `redis-cli --cluster backup` writes, in which `*` stands for anything. `{n3.id}`, `{n3.ip}` and `{n3.port}` stand for what n3 has.",
+            ),
+            key("to", "text", "needed", "Where to, in the same way."),
         ],
     },
     Table {
@@ -896,7 +910,7 @@ mod tests {
 
     #[test]
     fn every_key_is_documented_and_nothing_else_is() {
-        let schema: [(&str, Vec<String>); 27] = [
+        let schema: [(&str, Vec<String>); 28] = [
             ("top", known::<File>()),
             ("[cluster]", known::<Cluster>()),
             ("[replication]", known::<Replication>()),
@@ -917,6 +931,7 @@ mod tests {
             ("do.busy", known::<Busy>()),
             ("do.command", known::<Command>()),
             ("do.redis-cli", known::<RedisCli>()),
+            ("do.copy", known::<CopyFile>()),
             ("ask", known::<Ask>()),
             ("expect", known::<Expect>()),
             ("expect.failover", known::<Failover>()),

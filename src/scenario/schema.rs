@@ -340,6 +340,7 @@ pub enum Do {
     Busy(Busy),
     Command(Command),
     RedisCli(RedisCli),
+    Copy(CopyFile),
 }
 
 table! {
@@ -398,6 +399,13 @@ table! {
     RedisCli {
         run: Option<Spanned<String>>,
         answers: Vec<String>,
+    }
+}
+
+table! {
+    CopyFile {
+        from: Option<Spanned<String>>,
+        to: Option<Spanned<String>>,
     }
 }
 

@@ -582,9 +582,30 @@ pub enum Fact {
         port: u16,
         by: Arc<str>,
     },
-    /// An operator or a sentinel made self a master.
+    /// An operator or a sentinel (a user, for the log), or the old master's FAILOVER, made self a master.
     MasterModeEnabled {
+        request: &'static str,
         by: Arc<str>,
+    },
+    /// FAILOVER begins: writes are paused until this replica, or any, has all.
+    FailoverRequested {
+        to: Option<Arc<str>>,
+    },
+    /// The replica has all: self follows it.
+    FailoverSynced {
+        to: Arc<str>,
+    },
+    /// The time is over: self follows the replica, whatever that has.
+    FailoverForced {
+        to: Arc<str>,
+    },
+    FailoverAborted {
+        to: Option<Arc<str>>,
+        why: &'static str,
+    },
+    /// The master asks self to take over, if its history has this id.
+    FailoverAsked {
+        replid: Arc<str>,
     },
     /// REPLICAOF named the master that self follows already.
     AlreadyFollowing,
@@ -634,6 +655,12 @@ pub enum Fact {
     /// No byte fits on the disk any more.
     DiskFull,
     DiskFreed,
+    /// An operator copied a file, if there was one.
+    FileCopied {
+        from: Arc<str>,
+        to: Arc<str>,
+        found: bool,
+    },
     /// The disk needs so long more for each fsync.
     DiskSlowed {
         by: Dur,
@@ -729,6 +756,7 @@ impl Fact {
             | ClockJumped { .. }
             | DiskFull
             | DiskFreed
+            | FileCopied { .. }
             | DiskSlowed { .. }
             | AofTailLost { .. }
             | AofWriteFailed { .. }
@@ -768,6 +796,11 @@ impl Fact {
             | SyncDone
             | ReplicaofEnabled { .. }
             | MasterModeEnabled { .. }
+            | FailoverRequested { .. }
+            | FailoverSynced { .. }
+            | FailoverForced { .. }
+            | FailoverAborted { .. }
+            | FailoverAsked { .. }
             | NodeForgotten { .. }
             | HandshakeStarted { .. }
             | WriteAccepted { .. }

@@ -181,7 +181,7 @@ impl Topic {
             | AofWritesAgain
             | ReplicaCannotWrite { .. }
             | ChildForked { .. } => Topic::Process,
-            DiskFull | DiskFreed | DiskSlowed { .. } | AofTailLost { .. } => Topic::Deed,
+            DiskFull | DiskFreed | DiskSlowed { .. } | FileCopied { .. } | AofTailLost { .. } => Topic::Deed,
             MasterLinkLost
             | MasterCached
             | ConnectingToMaster { .. }
@@ -226,6 +226,11 @@ impl Topic {
             | SecondaryReplid { .. }
             | ReplicaofEnabled { .. }
             | MasterModeEnabled { .. }
+            | FailoverRequested { .. }
+            | FailoverSynced { .. }
+            | FailoverForced { .. }
+            | FailoverAborted { .. }
+            | FailoverAsked { .. }
             | AlreadyFollowing
             | CachedMasterDropped
             | CachedMasterMade => Topic::Replication,
@@ -635,8 +640,25 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         Fact::ReplicaofEnabled { ip, port, by } => {
             Some((Notice, format!("REPLICAOF {ip}:{port} enabled (user request from '{by}')")))
         }
-        Fact::MasterModeEnabled { by } => {
-            Some((Notice, format!("MASTER MODE enabled (user request from '{by}')")))
+        Fact::MasterModeEnabled { request, by } => {
+            Some((Notice, format!("MASTER MODE enabled ({request} request from '{by}')")))
+        }
+        Fact::FailoverRequested { to } => {
+            let to = to.as_deref().unwrap_or("any replica");
+            Some((Notice, format!("FAILOVER requested to {to}.")))
+        }
+        Fact::FailoverSynced { to } => {
+            Some((Notice, format!("Failover target {to} is synced, failing over.")))
+        }
+        Fact::FailoverForced { to } => {
+            Some((Notice, format!("FAILOVER to {to} time out exceeded, failing over.")))
+        }
+        Fact::FailoverAborted { to, why } => {
+            let to = to.as_deref().unwrap_or("any replica");
+            Some((Notice, format!("FAILOVER to {to} aborted: {why}")))
+        }
+        Fact::FailoverAsked { replid } => {
+            Some((Warning, format!("Failover request received for replid {replid}.")))
         }
         Fact::AlreadyFollowing => plain(
             Notice,
@@ -655,6 +677,7 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         | Fact::DiskFull
         | Fact::DiskFreed
         | Fact::DiskSlowed { .. }
+        | Fact::FileCopied { .. }
         | Fact::AofTailLost { .. }
         | Fact::Formed
         | Fact::Killed
@@ -965,6 +988,8 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         Fact::ReplicaCannotWrite { fatal: false } => "cannot note a write on its disk, and goes on".into(),
         Fact::DiskFull => "has no room on its disk any more".into(),
         Fact::DiskFreed => "has room on its disk again".into(),
+        Fact::FileCopied { from, to, found: true } => format!("copies {from} to {to}"),
+        Fact::FileCopied { from, found: false, .. } => format!("finds no {from} to copy"),
         Fact::DiskSlowed { by } => format!("has a disk that needs {by} more for each fsync"),
         Fact::AofTailLost { bytes } => {
             format!("loses {bytes} bytes of its append-only file that were not on the disk yet")
@@ -977,6 +1002,12 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         }
         Fact::ReplicaofEnabled { ip, port, .. } => format!("is told to follow {ip}:{port}"),
         Fact::MasterModeEnabled { .. } => "is told to be a master".into(),
+        Fact::FailoverRequested { to: Some(to) } => format!("stops writes, to hand over to {to}"),
+        Fact::FailoverRequested { to: None } => "stops writes, to hand over to a replica".into(),
+        Fact::FailoverSynced { to } => format!("sees that {to} has all, and follows it"),
+        Fact::FailoverForced { to } => format!("follows {to}, which has not confirmed all"),
+        Fact::FailoverAborted { why, .. } => format!("stays the master: {why}"),
+        Fact::FailoverAsked { .. } => "is asked by its master to take over".into(),
         Fact::AlreadyFollowing => "is told to follow the master it follows".into(),
         Fact::CachedMasterDropped => "forgets what it kept of its old master".into(),
         Fact::CachedMasterMade => "hopes to go on from its own history".into(),

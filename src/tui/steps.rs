@@ -28,6 +28,7 @@ pub fn line(action: &Action) -> String {
         Action::SlowDisk { node, extra } => format!("slow-disk {node} {}", time(*extra)),
         Action::Command { node, words } => format!("{node}> {}", quoted(words)),
         Action::RedisCli { words, .. } => format!("redis-cli {}", quoted(words)),
+        Action::Copy { from, to } => format!("copy {from} to {to}"),
         Action::Say { text } => format!("say {text}"),
     }
 }
@@ -94,6 +95,7 @@ pub fn toml(at: Dur, action: &Action) -> String {
             let answers = answers.iter().map(|a| text(a)).collect::<Vec<_>>().join(", ");
             format!("do.redis-cli = {{ run = {}, answers = [{answers}] }}", text(&quoted(words)))
         }
+        Action::Copy { from, to } => format!("do.copy = {{ from = {}, to = {} }}", text(from), text(to)),
         Action::Say { text: said } => format!("say = {}", text(said)),
     };
     format!("\n[[step]]\nat = \"{}\"\n{deed}\n", time(at))

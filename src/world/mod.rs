@@ -28,7 +28,8 @@ use crate::redis::registry::Registry;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::server::Server;
 use crate::redis::server::command::request;
-use crate::redis::{Addr, ConnIds, Cx, Disk, DiskWrite, Effect, Input, Message, Timer};
+use crate::redis::{Addr, ConnIds, Cx, Disk, DiskWrite, Effect, File, Input, Message, Timer};
+use crate::resp::glob_match;
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use host::{Clock, Host, Power, Program, TimerSlot};
 use inbox::{conn_of, next_input, put_in_rounds};
@@ -128,11 +129,16 @@ pub struct World {
     packets: Spare,
     /// Replies to operators' commands: (fact of the command, reply).
     pub replies: Vec<(SimTime, HostId, String, crate::resp::Value)>,
+    /// Files of operators, by path.
+    pub files: BTreeMap<String, File>,
     boot_model: Quantiles,
     /// Turns in which nothing happens are carried out like all others.
     pub every_turn: bool,
 }
 
+/// Names of files on a node's disk.
+pub const DUMP: &str = "dump.rdb";
+pub const NODES_CONF: &str = "nodes.conf";
 /// How often a socket that does not drain is looked at.
 const GATE: Dur = Dur::ms(10);
 const DIRTY_EXPIRES: Dur = Dur::secs(30);
@@ -162,6 +168,7 @@ impl World {
             outbox: Vec::new(),
             packets: Spare::default(),
             replies: Vec::new(),
+            files: BTreeMap::new(),
             boot_model: plan.host.boot,
             every_turn: false,
             plan,
@@ -551,6 +558,9 @@ impl World {
                         }
                         DiskWrite::Conf(conf) => disk.conf = Some(conf),
                         DiskWrite::Sentinel(conf) => disk.sentinel_conf = Some(conf),
+                        DiskWrite::File(path, file) => {
+                            self.files.insert(path, file);
+                        }
                     }
                 }
                 Effect::Busy(_) => {}
@@ -988,6 +998,15 @@ impl World {
                     self.emit(h, FactId::NONE, Fact::DiskSlowed { by: *extra });
                 }
             }
+            Action::Copy { from, to } => {
+                let (from, to) = (self.fill_ids(from), self.fill_ids(to));
+                let file = self.file(&from);
+                let found = file.is_some();
+                if let Some(file) = file {
+                    self.put_file(&to, file);
+                }
+                self.emit(world, FactId::NONE, Fact::FileCopied { from: from.into(), to: to.into(), found });
+            }
             Action::Restart { node, wipe } => {
                 self.act(&Action::Kill { node: node.clone() });
                 self.act(&Action::Start { node: node.clone(), wipe: *wipe });
@@ -996,6 +1015,41 @@ impl World {
                 self.emit(world, FactId::NONE, Fact::Say { text: text.as_str().into() });
             }
         }
+    }
+
+    /// The file at `n1:dump.rdb`, `n1:nodes.conf`, or a path of an operator; `None` if there is none, or if a
+    /// path with stars fits several.
+    fn file(&self, name: &str) -> Option<File> {
+        let Some((h, name)) = self.on_a_node(name) else {
+            let mut fitting =
+                self.files.iter().filter(|(path, _)| glob_match(name.as_bytes(), path.as_bytes(), false));
+            let found = fitting.next().filter(|_| fitting.next().is_none());
+            return found.map(|(_, file)| file.clone());
+        };
+        let disk = &self.hosts[h].disk;
+        match name {
+            DUMP => disk.rdb.clone().map(File::Rdb),
+            _ => disk.nodes_conf.clone().map(File::NodesConf),
+        }
+    }
+
+    /// A process that runs does not notice that one of its files is another.
+    fn put_file(&mut self, name: &str, file: File) {
+        let Some((h, name)) = self.on_a_node(name) else {
+            self.files.insert(name.to_string(), file);
+            return;
+        };
+        let disk = &mut self.hosts[h].disk;
+        match (name, file) {
+            (DUMP, File::Rdb(rdb)) => disk.rdb = Some(rdb),
+            (NODES_CONF, File::NodesConf(image)) => disk.nodes_conf = Some(image),
+            _ => {}
+        }
+    }
+
+    fn on_a_node<'a>(&self, name: &'a str) -> Option<(HostId, &'a str)> {
+        let (node, name) = name.split_once(':')?;
+        Some((self.host(node)?, name))
     }
 
     /// Runs redis-cli as a process of its own, on the machine of the first node.

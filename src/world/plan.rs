@@ -249,6 +249,12 @@ pub enum Action {
         node: String,
         extra: Dur,
     },
+    /// A file is copied: `n1:dump.rdb` and `n1:nodes.conf` are those of a node, anything else is a path of
+    /// the operator. `{n3.id}` stands for the cluster id that n3 has at that moment.
+    Copy {
+        from: String,
+        to: String,
+    },
     /// kill -9, and started again at once.
     Restart {
         node: String,

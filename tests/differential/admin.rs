@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use slotscope::base::Dur;
 use slotscope::params::{Config, Source};
-use slotscope::redis::Disk;
+use slotscope::redis::{Disk, File};
 use slotscope::resp::split_args;
 use slotscope::slot::key_slot;
 use slotscope::text::{NodeFlags, parse_nodes};
@@ -75,6 +75,7 @@ fn redis_cli_sends_the_same_commands_in_the_same_order() {
     p.run("--cluster rebalance {n1} --cluster-use-empty-masters --cluster-threshold 1", "");
     p.settle();
     p.run("--cluster rebalance {n1}", "");
+    backup(&mut p);
     p.run("--cluster add-node {n8} {n1} --cluster-slave --cluster-master-id {n7.id}", "");
     p.members = 8;
     p.settle();
@@ -113,6 +114,51 @@ fn half_moved(p: &mut Pair) {
     p.ask(1, &format!("CLUSTER SETSLOT {slot} IMPORTING {{n1.id}}"));
     p.run("--cluster fix {n1}", "");
     p.settle();
+}
+
+/// The data of all masters and the layout, once of a sound cluster and once with a slot that is open.
+fn backup(p: &mut Pair) {
+    for broken in [false, true] {
+        if broken {
+            p.ask(0, "CLUSTER SETSLOT 2100 MIGRATING {n7.id}");
+        }
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().to_str().expect("a plain path").to_string();
+        p.run(&format!("--cluster backup {{n1}} {path}"), "");
+        let files = std::fs::read_dir(&path).expect("a folder");
+        let mut real: Vec<String> =
+            files.map(|f| f.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+        let names = [true, false].map(|side| p.names(side));
+        real = real.iter().map(|f| rename(f, &names[0])).collect();
+        let prefix = format!("{path}/");
+        let sim = p.sim.world.files.keys().filter_map(|f| f.strip_prefix(&prefix));
+        let mut sim: Vec<String> = sim.map(|f| rename(f, &names[1])).collect();
+        real.sort();
+        sim.sort();
+        assert_eq!(real, sim, "the files of the backup");
+        let layout = format!("{path}/nodes.json");
+        let real = std::fs::read_to_string(&layout).expect("the layout");
+        let Some(File::Text(sim)) = p.sim.world.files.get(&layout) else { panic!("no layout") };
+        assert_eq!(nodes_json(&real, &names[0]), nodes_json(sim, &names[1]));
+        if broken {
+            p.ask(0, "CLUSTER SETSLOT 2100 STABLE");
+        }
+    }
+}
+
+/// What the file says of each node, in sorted order. Whom a replica follows was drawn by lot.
+fn nodes_json(text: &str, names: &[String]) -> Vec<String> {
+    let text = rename(text, names);
+    let mut nodes: Vec<String> = text
+        .split("  {\n")
+        .map(|node| {
+            let lines = node.trim_end_matches([' ', ',', '}', ']', '\n']).lines();
+            let kept = lines.map(|l| if l.contains("\"replicate\": \"") { "replicate" } else { l });
+            kept.collect::<Vec<_>>().join("\n")
+        })
+        .collect();
+    nodes.sort();
+    nodes
 }
 
 /// Slots that no node owns: one with keys, one without.
@@ -404,7 +450,16 @@ fn printed(text: &str, names: &[String]) -> Vec<String> {
             let line = rename(line, names);
             let replicates = line.trim_start().starts_with("replicates <n");
             // Drawn by lot; and one dot for each round of waiting.
-            if replicates { "replicates".into() } else { line.trim_end_matches('.').to_string() }
+            if replicates {
+                return "replicates".into();
+            }
+            // Dump files have more in them than the model counts.
+            match line.split_once(" bytes to '") {
+                Some((before, name)) => {
+                    format!("{} {name}", before.trim_end_matches(|c: char| c.is_ascii_digit()))
+                }
+                None => line.trim_end_matches('.').to_string(),
+            }
         })
         .filter(|line| !line.starts_with("   ") || !line.contains("additional replica(s)"))
         .collect();

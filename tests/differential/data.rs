@@ -2,16 +2,18 @@
 //! equal, and the replication histories must grow by the same bytes. One slot may be on its way from one
 //! master to another meanwhile.
 //!
-//! Order is compared where the model has Redis's: lists, sorted sets, small hashes, sets of integers.
+//! Order is compared where the model has Redis's: lists, sorted sets, small hashes, sets of integers. Of what
+//! is drawn at random, only how much it is; SPOP alone takes all, so that both sides keep the same.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestCaseResult, TestRng, TestRunner};
-use slotscope::redis::server::keyspace::dump;
+use slotscope::redis::server::keyspace::{Form, dump, integer};
 use slotscope::resp::Value;
 use slotscope::text::parse_info;
+use slotscope::trace::HostId;
 
 use super::{Both, REAL, SIM, real};
 
@@ -146,6 +148,8 @@ fn strings() -> Vec<BoxedStrategy<Vec<String>>> {
         "PX x",
         "nonsense",
     ]);
+    let bit = prop::sample::select(vec!["0", "1", "1", "2", "x"]).prop_map(String::from);
+    let units = option(&["BIT", "BYTE", "nonsense"]);
     let pair = || (key(), value()).prop_map(|(k, v)| vec![k, v]);
     let pairs = || prop::collection::vec(pair(), 1..3).prop_map(|v| v.concat()).boxed();
     vec![
@@ -175,6 +179,13 @@ fn strings() -> Vec<BoxedStrategy<Vec<String>>> {
         command("DECR", vec![one(key())]),
         command("INCRBY", vec![one(key()), one(number())]),
         command("DECRBY", vec![one(key()), one(number())]),
+        command("INCRBYFLOAT", vec![one(key()), one(score())]),
+        command("SETRANGE", vec![one(key()), one(number()), one(value())]),
+        command("SUBSTR", vec![one(key()), one(number()), one(number())]),
+        command("SETBIT", vec![one(key()), one(number()), one(bit)]),
+        command("GETBIT", vec![one(key()), one(number())]),
+        command("BITCOUNT", vec![one(key())]),
+        command("BITCOUNT", vec![one(key()), one(number()), one(number()), units.boxed()]),
     ]
 }
 
@@ -210,6 +221,12 @@ fn keys() -> Vec<BoxedStrategy<Vec<String>>> {
         at("PEXPIREAT", "2000000000000"),
         command("OBJECT", vec![one(Just("ENCODING".to_string())), one(key())]),
         command("DUMP", vec![one(key())]),
+        command("RENAME", vec![one(key()), one(key())]),
+        command("RENAMENX", vec![one(key()), one(key())]),
+        command(
+            "COPY",
+            vec![one(key()), one(key()), option(&["REPLACE", "DB 0", "DB 1", "DB 99", "DB"]).boxed()],
+        ),
         command("SET", vec![one(key()), one(value()), one(Just("PX".into())), one(Just("30".into()))]),
         command("PEXPIRE", vec![one(key()), one(Just("30".into()))]),
         Just(words("DBSIZE")).boxed(),
@@ -239,11 +256,46 @@ fn hashes() -> Vec<BoxedStrategy<Vec<String>>> {
         command("HINCRBY", vec![one(key()), one(member()), one(number())]),
         command("HKEYS", vec![one(key())]),
         command("HVALS", vec![one(key())]),
+        command("HINCRBYFLOAT", vec![one(key()), one(member()), one(score())]),
+        command("HRANDFIELD", vec![one(key())]),
+        command("HRANDFIELD", vec![one(key()), one(few()), option(&["WITHVALUES"]).boxed()]),
     ]
 }
 
+/// How many elements are to be drawn.
+fn few() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["0", "1", "2", "9", "-1", "-4", "x", "-9223372036854775808"])
+        .prop_map(String::from)
+}
+
 fn lists_and_sets() -> Vec<BoxedStrategy<Vec<String>>> {
+    let end = || prop::sample::select(vec!["LEFT", "RIGHT", "right", "up"]).prop_map(String::from);
+    let side = || prop::sample::select(vec!["BEFORE", "AFTER", "beside"]).prop_map(String::from);
+    let places = option(&[
+        "RANK 1", "RANK 2", "RANK -1", "RANK 0", "COUNT 0", "COUNT 2", "COUNT -1", "MAXLEN 2", "RANK",
+    ]);
+    let numkeys = || prop::sample::select(vec!["1", "2", "2", "3", "0", "x"]).prop_map(String::from);
     vec![
+        command("LREM", vec![one(key()), one(number()), one(value())]),
+        command("LINSERT", vec![one(key()), one(side()), one(value()), one(value())]),
+        command("LMOVE", vec![one(key()), one(key()), one(end()), one(end())]),
+        command("RPOPLPUSH", vec![one(key()), one(key())]),
+        command("LPOS", vec![one(key()), one(value()), places.boxed()]),
+        command("SMOVE", vec![one(key()), one(key()), one(member())]),
+        command("SPOP", vec![one(key()), one(Just("1000".to_string()))]),
+        command("SPOP", vec![one(key()), one(Just("-1".to_string()))]),
+        command("SRANDMEMBER", vec![one(key())]),
+        command("SRANDMEMBER", vec![one(key()), one(few())]),
+        command("SINTER", vec![several(key(), 3)]),
+        command("SUNION", vec![several(key(), 3)]),
+        command("SDIFF", vec![several(key(), 3)]),
+        command("SINTERSTORE", vec![several(key(), 3)]),
+        command("SUNIONSTORE", vec![one(key()), several(key(), 3)]),
+        command("SDIFFSTORE", vec![one(key()), several(key(), 3)]),
+        command(
+            "SINTERCARD",
+            vec![one(numkeys()), several(key(), 3), option(&["LIMIT 1", "LIMIT -1"]).boxed()],
+        ),
         command("LPUSH", vec![one(key()), several(value(), 3)]),
         command("RPUSH", vec![one(key()), several(value(), 3)]),
         command("LPUSHX", vec![one(key()), one(value())]),
@@ -274,6 +326,7 @@ fn zsets() -> Vec<BoxedStrategy<Vec<String>>> {
         command(name, vec![one(key()), one(end.clone()), one(end), option(options).boxed()])
     };
     let ends = || prop_oneof![score(), score().prop_map(|s| format!("({s}"))].boxed();
+    let names = || prop::sample::select(vec!["-", "+", "[a", "(b", "[c", "x"]).prop_map(String::from).boxed();
     vec![
         command("ZADD", vec![one(key()), pairs()]),
         command("ZADD", vec![one(key()), flags(), pairs()]),
@@ -281,6 +334,12 @@ fn zsets() -> Vec<BoxedStrategy<Vec<String>>> {
         command("ZSCORE", vec![one(key()), one(member())]),
         command("ZRANK", vec![one(key()), one(member())]),
         command("ZREM", vec![one(key()), several(member(), 3)]),
+        command("ZREVRANK", vec![one(key()), one(member())]),
+        command("ZMSCORE", vec![one(key()), several(member(), 3)]),
+        command("ZREMRANGEBYRANK", vec![one(key()), one(number()), one(number())]),
+        command("ZREMRANGEBYSCORE", vec![one(key()), one(ends()), one(ends())]),
+        command("ZREMRANGEBYLEX", vec![one(key()), one(names()), one(names())]),
+        command("ZLEXCOUNT", vec![one(key()), one(names()), one(names())]),
         command("ZCARD", vec![one(key())]),
         command("ZCOUNT", vec![one(key()), one(ends()), one(ends())]),
         command("ZPOPMIN", vec![one(key())]),
@@ -290,11 +349,7 @@ fn zsets() -> Vec<BoxedStrategy<Vec<String>>> {
         range("ZREVRANGE", number().boxed(), &["WITHSCORES", "REV"]),
         range("ZRANGEBYSCORE", ends(), &["WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1", "LIMIT -1 2", "LIMIT 0 x"]),
         range("ZREVRANGEBYSCORE", ends(), &["WITHSCORES", "LIMIT 0 1"]),
-        range(
-            "ZRANGE",
-            prop::sample::select(vec!["-", "+", "[a", "(b", "[c", "x"]).prop_map(String::from).boxed(),
-            &["BYLEX", "REV", "LIMIT 0 2"],
-        ),
+        range("ZRANGE", names(), &["BYLEX", "REV", "LIMIT 0 2"]),
     ]
 }
 
@@ -372,6 +427,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 // ---- what is compared ---------------------------------------------------------------------------
 
+/// Whether a key is given 30 ms to live, or a time that is long over: whoever comes first deletes it, a command
+/// or the cycle of the server.
+fn expires_soon(words: &[String]) -> bool {
+    words.iter().any(|w| w == "30") || words.windows(2).any(|w| w[0] == "PXAT" && w[1] == "5")
+}
+
 /// Sorts what is in an order that is not modelled.
 fn sorted(value: &Value) -> Value {
     match value {
@@ -384,8 +445,9 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// Whether two replies to these words are equal as far as they can be.
-fn alike(words: &[String], real: &Value, sim: &Value) -> bool {
+/// Whether two replies to these words are equal as far as they can be; `table`: the elements of the key are
+/// in the order of a hash table, which has a random seed.
+fn alike(words: &[String], real: &Value, sim: &Value, table: bool) -> bool {
     if real == sim {
         return true;
     }
@@ -408,20 +470,20 @@ fn alike(words: &[String], real: &Value, sim: &Value) -> bool {
             let object = |payload| dump::verify(payload).and_then(dump::restore);
             matches!(a[0], 2 | 4) && object(a).is_some() && object(a) == object(b)
         }
-        // Elements of a hash table.
-        ("SMEMBERS" | "HGETALL" | "HKEYS" | "HVALS", ..) => {
-            sorted(real) == sorted(sim) && real_is_large(real)
-        }
+        ("SMEMBERS" | "HGETALL" | "HKEYS" | "HVALS" | "SPOP", ..) => table && sorted(real) == sorted(sim),
+        // In the order of the smallest set.
+        ("SINTER", ..) => sorted(real) == sorted(sim),
+        // A set of their own: of integers alone, its order is modelled.
+        ("SUNION" | "SDIFF", ..) => sorted(real) == sorted(sim) && !of_integers(real),
+        ("SRANDMEMBER" | "HRANDFIELD", Value::Bulk(_), Value::Bulk(_)) => true,
+        ("SRANDMEMBER" | "HRANDFIELD", Value::Array(a), Value::Array(b)) => a.len() == b.len(),
         _ => false,
     }
 }
 
-/// Whether a set or hash with these elements is a hash table: otherwise its order is modelled.
-fn real_is_large(value: &Value) -> bool {
-    let Value::Array(items) = value else { return false };
-    // A set with a member that is no integer, or a hash with a long one; a hash that became a table stays
-    // one, so short ones prove nothing.
-    items.iter().any(|v| v.as_str().is_some_and(|s| s.parse::<i64>().is_err())) || items.len() > 1
+fn of_integers(value: &Value) -> bool {
+    let is = |v: &Value| v.as_bytes().is_some_and(|s| integer(s).is_some());
+    value.as_array().is_some_and(|items| items.iter().all(is))
 }
 
 struct Run {
@@ -439,6 +501,10 @@ impl Run {
             // The replica shall have everything.
             self.both.pass(4);
         }
+        if words[0].contains("EXPIRE") && words.iter().any(|w| w == "GT" || w == "LT") {
+            // Whether it is later than before shall not depend on the pace of a side.
+            self.both.pass(5);
+        }
         let line = words.join("\u{1f}");
         [REAL, SIM].map(|side| {
             let filled = self.both.names[side].nodes.iter().fold(line.clone(), |line, (role, id, port)| {
@@ -453,6 +519,14 @@ impl Run {
 
     fn must(&mut self, node: usize, line: &str) -> [Value; 2] {
         self.ask(node, &words(line))
+    }
+
+    /// Whether the simulated node holds the key as a hash table; so it may have, if it is gone.
+    fn is_table(&self, node: usize, words: &[String]) -> bool {
+        let n = self.both.node(SIM, ROLES[node]);
+        let db = self.both.sim.world.server(HostId(n as u32)).map(|s| s.db.clone());
+        let object = db.as_ref().zip(words.get(1)).and_then(|(db, key)| db.get(key.as_bytes()));
+        object.is_none_or(|o| o.encoding(Form::default()) == "hashtable")
     }
 
     fn offsets(&mut self) -> [[i64; 3]; 2] {
@@ -500,9 +574,12 @@ impl Run {
                         ("EXEC", Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
                             let commands = &queued[*node];
                             a.len() == commands.len()
-                                && a.iter().zip(b).zip(commands).all(|((a, b), words)| alike(words, a, b))
+                                && a.iter()
+                                    .zip(b)
+                                    .zip(commands)
+                                    .all(|((a, b), words)| alike(words, a, b, self.is_table(*node, words)))
                         }
-                        _ => alike(words, &real, &sim),
+                        _ => alike(words, &real, &sim, self.is_table(*node, words)),
                     };
                     if !fine {
                         let node = ROLES[*node];
@@ -510,7 +587,7 @@ impl Run {
                             "{node}> {words:?}\n  real: {real:?}\n  sim:  {sim:?}"
                         )));
                     }
-                    let short = |words: &Vec<String>| words.iter().any(|w| w == "30");
+                    let short = |words: &Vec<String>| expires_soon(words);
                     let executed = name == "EXEC" && queued[*node].iter().any(short);
                     if real == Value::status("QUEUED") {
                         queued[*node].push(words.clone());
@@ -532,7 +609,7 @@ impl Run {
         for n in 0..4 {
             self.must(n, "DISCARD");
         }
-        let short = |step: &Step| matches!(step, Step::Ask(_, words) if words.iter().any(|w| w == "30"));
+        let short = |step: &Step| matches!(step, Step::Ask(_, words) if expires_soon(words));
         if sequence.steps.iter().any(short) {
             // Two rounds of the active cycle: what nobody asked for is deleted too.
             self.both.pass(250);

@@ -19,6 +19,7 @@ mod replication;
 mod sentinel;
 mod sentinel_conf;
 mod shape;
+mod side;
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -57,6 +57,12 @@ fn carry(n: usize, client: TcpStream, back: u16, log: &Log) {
     std::thread::spawn(move || {
         let mut reader = ReplyReader::default();
         pump(&mut from, &mut to, |bytes| {
+            // SYNC comes as a line.
+            if bytes.first().is_some_and(u8::is_ascii_alphabetic) {
+                let words = bytes.trim_ascii().split(|b| *b == b' ').map(<[u8]>::to_vec).collect();
+                log.lock().expect("a whole log").push((n, words));
+                return;
+            }
             reader.feed(bytes);
             // A request is a list of strings; anything else is not one.
             while let Ok(Some(value)) = reader.next_reply() {

@@ -1,21 +1,13 @@
 //! The same story of replication on three real servers and on three simulated ones: who follows whom,
 //! partial or full, offsets and backlog, by INFO and ROLE.
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slotscope::base::Dur;
-use slotscope::params::{Config, Source};
-use slotscope::redis::Disk;
 use slotscope::resp::Value;
-use slotscope::trace::Level;
-use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
 
 use super::real::{self, Servers};
-use crate::support::{SETTINGS, ask_when_free};
+use super::side::Side;
+use crate::support::SETTINGS;
 
 const NODES: usize = 3;
 /// Neither side may take longer to reach a state.
@@ -41,35 +33,7 @@ const FIELDS: [&str; 16] = [
 ];
 const COUNTERS: [&str; 3] = ["sync_full", "sync_partial_ok", "sync_partial_err"];
 
-/// Either side.
-enum Side {
-    Real(Box<Servers>),
-    Simulated(Box<World>),
-}
-
 impl Side {
-    fn ask(&mut self, n: usize, words: &[&str]) -> Value {
-        match self {
-            Side::Real(servers) => servers.ask(n, words),
-            Side::Simulated(world) => ask_when_free(world, n, words),
-        }
-    }
-    fn wait(&mut self, ms: u64) {
-        match self {
-            Side::Real(_) => std::thread::sleep(Duration::from_millis(ms)),
-            Side::Simulated(world) => world.run_for(Dur::ms(ms)),
-        }
-    }
-    fn info(&mut self, n: usize, section: &str) -> Vec<(String, String)> {
-        let answer = self.ask(n, &["INFO", section]);
-        let text = answer.as_str().unwrap_or_default();
-        let lines = text.lines().filter_map(|l| l.trim_end().split_once(':'));
-        lines.map(|(k, v)| (k.to_string(), v.to_string())).collect()
-    }
-    fn field(&mut self, n: usize, name: &str) -> String {
-        let info = self.info(n, "replication");
-        info.into_iter().find(|(k, _)| k == name).map_or(String::new(), |(_, v)| v)
-    }
     /// Until the replica has all that its master has, and the master knows.
     fn in_sync(&mut self, replica: usize, master: usize) {
         let deadline = Instant::now() + PATIENCE;
@@ -77,9 +41,11 @@ impl Side {
         let server = self.info(replica, "server");
         let port = server.into_iter().find(|(k, _)| k == "tcp_port").map_or(String::new(), |(_, v)| v);
         for _ in 0..1500 {
-            let up = self.field(replica, "master_link_status") == "up";
-            let (mine, its) =
-                (self.field(replica, "master_repl_offset"), self.field(master, "master_repl_offset"));
+            let up = self.field(replica, "replication", "master_link_status") == "up";
+            let (mine, its) = (
+                self.field(replica, "replication", "master_repl_offset"),
+                self.field(master, "replication", "master_repl_offset"),
+            );
             let acked = self.info(master, "replication").iter().any(|(k, v)| {
                 k.starts_with("slave") && v.contains(&format!("port={port},state=online,offset={its},"))
             });
@@ -90,6 +56,20 @@ impl Side {
             self.wait(20);
         }
         panic!("n{} is not in sync with n{}", replica + 1, master + 1)
+    }
+
+    /// Until the one follows the other.
+    fn turned(&mut self, old: usize, new: usize) {
+        for _ in 0..500 {
+            let role = self.field(old, "replication", "role");
+            let state = self.field(old, "replication", "master_failover_state");
+            if role == "slave" && state == "no-failover" && self.field(new, "replication", "role") == "master"
+            {
+                return;
+            }
+            self.wait(20);
+        }
+        panic!("n{} does not hand over to n{}", old + 1, new + 1)
     }
 
     /// What can be compared, in words.
@@ -137,42 +117,6 @@ impl Side {
 fn settings() -> Vec<(&'static str, &'static str)> {
     let ours = [("repl-ping-replica-period", "3600")];
     SETTINGS.iter().copied().filter(|(name, _)| *name != ours[0].0).chain(ours).collect()
-}
-
-fn simulated(ports: &[u16]) -> World {
-    let node = |(i, &port): (usize, &u16)| {
-        let mut conf = Config::default();
-        for (name, value) in settings() {
-            conf.set(name, &[value], Source::File).expect("a directive of Redis");
-        }
-        conf.port = port;
-        NodeSpec {
-            name: format!("n{}", i + 1),
-            ip: Ipv4Addr::LOCALHOST,
-            conf: Arc::new(conf),
-            sentinel: None,
-            place: Place::default(),
-            start: Start::Never,
-            disk: Disk::default(),
-            clock: ClockSpec::default(),
-        }
-    };
-    let plan = Plan {
-        title: "replication".into(),
-        nodes: ports.iter().enumerate().map(node).collect(),
-        clients: Vec::new(),
-        formation: Formation::None,
-        network: NetModel::LOOPBACK,
-        host: HostModel::default(),
-        steps: Vec::new(),
-        epoch_us: 1_800_000_000_000_000,
-    };
-    let mut world = World::new(Arc::new(plan), 1, Level::Headline);
-    for i in 1..=ports.len() {
-        world.act(&Action::Start { node: format!("n{i}"), wipe: false });
-    }
-    world.run_for(Dur::secs(1));
-    world
 }
 
 /// Tells the story; returns what each chapter left behind.
@@ -229,7 +173,59 @@ fn story(side: &mut Side, ports: &[u16]) -> Vec<(&'static str, Vec<String>)> {
     side.ask(2, &["REPLICAOF", "127.0.0.1", &port(1)]);
     side.in_sync(2, 1);
     out.push(("too much was missed for the backlog", side.state()));
+    failovers(side, ports, &mut out);
     out
+}
+
+/// FAILOVER: n2 is the master of both others here.
+fn failovers(side: &mut Side, ports: &[u16], out: &mut Vec<(&'static str, Vec<String>)>) {
+    let answers = |side: &mut Side, n: usize, lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| format!("n{} {}", n + 1, side.tell(n, line))).collect()
+    };
+    let to = |n: usize| format!("FAILOVER TO 127.0.0.1 {}", ports[n]);
+    let lines =
+        ["FAILOVER ABORT", "FAILOVER nonsense", "FAILOVER TIMEOUT 0", "FAILOVER TIMEOUT x", "FAILOVER FORCE"];
+    let mut lines: Vec<String> = lines.map(String::from).into();
+    lines.push(format!("{} FORCE", to(0)));
+    lines.push("FAILOVER TO 127.0.0.1 1".into());
+    lines.push("FAILOVER TO 127.0.0.1 x".into());
+    lines.push("PSYNC ? -1 FAILOVER".into());
+    let refused = answers(side, 1, &lines);
+    out.push(("what is refused", [refused, answers(side, 0, &["FAILOVER".into()])].concat()));
+
+    side.in_sync(0, 1);
+    let done = answers(side, 1, &[to(0)]);
+    side.turned(1, 0);
+    out.push(("the roles are turned", [done, side.state()].concat()));
+
+    side.in_sync(1, 0);
+    side.tell(0, "SET after failover");
+    side.in_sync(1, 0);
+    side.in_sync(2, 1);
+    out.push(("a write goes down the chain", side.state()));
+
+    // The next acknowledgement is a second away.
+    side.tell(0, "SET unacknowledged 1");
+    let lines = [to(1), to(1), format!("REPLICAOF 127.0.0.1 {}", ports[1]), "INFO replication".into()];
+    let mut waiting = answers(side, 0, &lines);
+    waiting.pop();
+    waiting.push(side.field(0, "replication", "master_failover_state"));
+    waiting.extend(answers(side, 0, &["FAILOVER ABORT".into()]));
+    out.push(("it waits, and is aborted", [waiting, side.state()].concat()));
+
+    side.in_sync(1, 0);
+    side.tell(0, "SET unacknowledged 2");
+    let mut late = answers(side, 0, &[format!("{} TIMEOUT 1", to(1))]);
+    side.wait(500);
+    late.push(side.field(0, "replication", "master_failover_state"));
+    out.push(("it takes too long", late));
+
+    side.in_sync(1, 0);
+    let any = answers(side, 0, &["FAILOVER TIMEOUT 5000".into()]);
+    side.turned(0, 1);
+    side.in_sync(0, 1);
+    side.in_sync(2, 1);
+    out.push(("to any replica", [any, side.state()].concat()));
 }
 
 #[test]
@@ -248,7 +244,7 @@ fn replication_is_that_of_real_servers() {
         }
     }
     let real = story(&mut Side::Real(Box::new(servers)), &ports);
-    let simulated = story(&mut Side::Simulated(Box::new(simulated(&ports))), &ports);
+    let simulated = story(&mut Side::simulated(&ports, &settings()), &ports);
     let mut differences = Vec::new();
     for ((chapter, a), (_, b)) in real.iter().zip(&simulated) {
         for i in 0..a.len().max(b.len()) {

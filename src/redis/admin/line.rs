@@ -16,6 +16,7 @@ pub enum Operation {
     DelNode { at: Addr, id: String },
     Call { at: Addr, words: Vec<String> },
     SetTimeout { at: Addr, ms: u32 },
+    Backup { at: Addr, dir: String },
 }
 
 /// How it is to be done. redis: redis-cli.c struct clusterManagerCommand @7.0.15
@@ -76,8 +77,19 @@ pub struct Line {
 
 const HOST_ARG: &str = "[ERR] Invalid arguments: you need to pass either a valid address (ie. 120.0.0.1:7000) or \
                         space separated IP and port (ie. 120.0.0.1 7000)";
-const NAMES: [&str; 10] =
-    ["create", "check", "info", "fix", "reshard", "rebalance", "add-node", "del-node", "call", "set-timeout"];
+const NAMES: [&str; 11] = [
+    "create",
+    "check",
+    "info",
+    "fix",
+    "reshard",
+    "rebalance",
+    "add-node",
+    "del-node",
+    "call",
+    "set-timeout",
+    "backup",
+];
 
 impl Line {
     /// Reads the words after `redis-cli`. The error is what redis-cli prints, or says what is not
@@ -86,7 +98,7 @@ impl Line {
     /// redis: redis-cli.c parseOptions, validateClusterManagerCommand, getClusterHostFromCmdArgs @7.0.15
     ///
     /// deviates: what redis-cli would ask for at its terminal (slots, source and target of a reshard) must
-    /// be on the line; passwords, TLS, hostnames, `import` and `backup` are not modelled.
+    /// be on the line; passwords, TLS, hostnames and `import` are not modelled.
     pub fn parse(words: &[String]) -> Result<Line, String> {
         let mut name = None;
         let mut args: Vec<String> = Vec::new();
@@ -153,7 +165,7 @@ fn operation(name: &str, args: &[String]) -> Result<Operation, String> {
         return Err(format!("Unknown --cluster subcommand; there are {}", NAMES.join(", ")));
     }
     let arity_is_right = match name {
-        "add-node" | "del-node" | "set-timeout" => args.len() == 2,
+        "add-node" | "del-node" | "set-timeout" | "backup" => args.len() == 2,
         "create" | "call" => args.len() >= 2,
         _ => !args.is_empty(),
     };
@@ -175,6 +187,7 @@ fn operation(name: &str, args: &[String]) -> Result<Operation, String> {
         "rebalance" => Operation::Rebalance { at: host(args)? },
         "add-node" => Operation::AddNode { new: first()?, at: host(&args[1..])? },
         "del-node" => Operation::DelNode { at: first()?, id: args[1].clone() },
+        "backup" => Operation::Backup { at: first()?, dir: args[1].clone() },
         "call" => Operation::Call { at: first()?, words: args[1..].to_vec() },
         _ => match number("set-timeout", &args[1])? {
             ms if ms >= 100 => Operation::SetTimeout { at: first()?, ms },

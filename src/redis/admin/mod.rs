@@ -10,6 +10,7 @@
 //! [`Admin`], then `members`, `reshard` and `fix` for what is done.
 
 mod allocate;
+mod backup;
 mod call;
 mod check;
 mod create;
@@ -131,11 +132,16 @@ impl Admin {
                 }
             }
             Input::Closed { conn, .. } => self.closed(cx, conn),
-            Input::Message { message: Message::Reply(value), conn, .. } => {
+            Input::Message { message, conn, .. } => {
+                let event = match message {
+                    Message::Reply(value) => Event::Reply(value),
+                    Message::Bulk(part) => Event::Bulk(part),
+                    _ => return,
+                };
                 let asked = |w: Wait, t: &Tool| matches!(w, Wait::Reply(n) if t.nodes[n].conn == Some(conn));
                 let fits = self.waiting.as_ref().is_some_and(|(_, w)| asked(*w, &self.tool));
                 if let Some((step, _)) = self.waiting.take_if(|_| fits) {
-                    self.go(cx, step, Event::Reply(value));
+                    self.go(cx, step, event);
                 }
             }
             Input::Timer(TICK) => match self.take_if(|w| matches!(w, Wait::Time | Wait::Retry(_))) {
@@ -179,6 +185,10 @@ impl Admin {
                         continue;
                     }
                 },
+                Flow::Listen(node) => {
+                    self.waiting = Some((step, Wait::Reply(node)));
+                    return;
+                }
                 Flow::Connect(node) => return self.connect(cx, step, node),
                 Flow::Sleep(time) => {
                     cx.arm(TICK, time);

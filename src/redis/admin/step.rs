@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::super::Cx;
+use super::super::repl::BulkPart;
 use super::super::server::command::request;
 use super::tool::Tool;
-use super::{call, check, create, fix, load, members, move_slot, rebalance, repair, reshard};
+use super::{backup, call, check, create, fix, load, members, move_slot, rebalance, repair, reshard};
 use crate::base::Dur;
 use crate::resp::Value;
 
@@ -15,6 +16,8 @@ pub(super) enum Event {
     /// It is its turn: at first, or again after the steps that it wanted done first.
     Go,
     Reply(Value),
+    /// A part of the data that SYNC asked for.
+    Bulk(Arc<BulkPart>),
     /// The connection is gone, so there is no reply.
     Lost,
     Connected,
@@ -29,6 +32,8 @@ pub(super) enum Event {
 pub(super) enum Flow {
     /// A command to a node; the step hears the reply.
     Ask(usize, Arc<[Vec<u8>]>),
+    /// For what a node sends further.
+    Listen(usize),
     Connect(usize),
     Sleep(Dur),
     /// These steps first, then this one again.
@@ -87,6 +92,7 @@ steps! {
     DelNode(members::DelNode),
     Reshard(reshard::Reshard),
     Rebalance(rebalance::Rebalance),
+    Backup(backup::Backup),
     Call(call::Call),
     SetTimeout(call::SetTimeout),
 }

@@ -7,7 +7,7 @@ use super::super::{Addr, Cx};
 use super::line::{Operation, Options};
 use super::node::Node;
 use super::step::{Event, Step};
-use super::{call, check, create, load, members, rebalance, reshard};
+use super::{backup, call, check, create, load, members, rebalance, reshard};
 use crate::resp::Value;
 use crate::trace::{Fact, Level};
 
@@ -75,6 +75,7 @@ impl Tool {
             Operation::Rebalance { at } => rebalance::Rebalance::new(self.add(at)).into(),
             Operation::AddNode { new, at } => members::AddNode::new(new, self.add(at)).into(),
             Operation::DelNode { at, id } => members::DelNode::new(self.add(at), id).into(),
+            Operation::Backup { at, dir } => backup::Backup::new(self.add(at), dir).into(),
             Operation::Call { at, words } => call::Call::new(self.add(at), words).into(),
             Operation::SetTimeout { at, ms } => call::SetTimeout::new(self.add(at), ms).into(),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::stream::Backlog;
 use super::{BulkPart, LinkState, Repl, ReplicaLink, ReplicaState, part_len, random_replid, replid_text};
 use crate::params::Config;
-use crate::redis::{Cx, Effect, Keyspace, Message, Rdb, Timer};
+use crate::redis::{Cx, Effect, Message, Rdb, Timer};
 use crate::resp::Value;
 use crate::trace::{ConnId, Fact};
 
@@ -22,19 +22,19 @@ pub enum Psync {
 }
 
 impl Repl {
-    /// PSYNC from a client connection: it becomes a replica. `id` is `?` for a full request.
+    /// PSYNC or SYNC from a client connection: it becomes a replica. `wish` is what PSYNC named, the id `?`
+    /// for a full request.
     ///
     /// redis: syncCommand, masterTryPartialResynchronization @7.0.15
-    pub fn psync(
+    pub fn sync(
         &mut self,
         cx: &mut Cx<'_>,
         conf: &Config,
         child: Option<Job>,
         link: ReplicaLink,
-        id: &[u8],
-        from: i64,
+        wish: Option<(&[u8], i64)>,
     ) -> Psync {
-        if self.failing_over {
+        if self.failover.is_some() {
             return Psync::Refused(Value::error("NOMASTERLINK Can't SYNC while failing over"));
         }
         if self.is_replica() && self.state != LinkState::Connected {
@@ -43,6 +43,10 @@ impl Repl {
         }
         let addr: Arc<str> = link.name().into();
         cx.emit(Fact::ReplicaAsks { addr: addr.clone() });
+        let Some((id, from)) = wish else {
+            self.sync_full += 1;
+            return self.start_full_sync(cx, conf, child, ReplicaLink { pre_psync: true, ..link });
+        };
         if let Some(why) = self.refuses_partial(id, from, &addr) {
             let lacks = why.starts_with("Unable");
             cx.emit(Fact::ReplicaFull { addr: addr.clone(), why: why.into() });
@@ -144,8 +148,7 @@ impl Repl {
         };
         me.state = ReplicaState::WaitBgsaveEnd;
         me.next_offset = from;
-        let text = full_text(&self.replid, from - 1);
-        cx.write_now(me.conn, Message::Reply(Value::status(text)));
+        announce(cx, me, &full_text(&self.replid, from - 1));
         cx.emit(Fact::ReplicaJoins);
     }
 
@@ -175,7 +178,7 @@ impl Repl {
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::WaitBgsaveStart) {
             r.state = ReplicaState::WaitBgsaveEnd;
             r.next_offset = next;
-            cx.write_now(r.conn, Message::Reply(Value::status(text.clone())));
+            announce(cx, r, &text);
         }
         self.selected_db = false;
     }
@@ -203,8 +206,8 @@ impl Repl {
     /// A part that the child wrote into its pipe goes to all.
     ///
     /// redis: rdbPipeReadHandler @7.0.15
-    pub fn relay(&mut self, cx: &mut Cx<'_>, len: u64, data: Option<&Arc<Keyspace>>) {
-        let part = Arc::new(BulkPart { len: len as u32, total: None, data: data.cloned() });
+    pub fn relay(&mut self, cx: &mut Cx<'_>, len: u64, file: Option<Arc<Rdb>>) {
+        let part = Arc::new(BulkPart { len: len as u32, total: None, file });
         for conn in self.served() {
             cx.send(conn, Message::Bulk(part.clone()));
         }
@@ -249,7 +252,6 @@ impl Repl {
         for r in self.replicas.iter_mut().filter(|r| r.state == ReplicaState::SendBulk) {
             let Some(file) = &r.file else { continue };
             let total = file.data.bytes();
-            let len = part_len(total).min(total - r.sent);
             if r.sent == total && total > 0 || r.sent > total {
                 // The last byte is written: the stream follows.
                 r.state = ReplicaState::Online { streaming: true };
@@ -258,9 +260,9 @@ impl Repl {
                 cx.emit(Fact::ReplicaSynced { addr: r.name().into() });
                 continue;
             }
+            let len = part_len(total).min(total - r.sent);
             let last = r.sent + len == total;
-            let part =
-                BulkPart { len: len as u32, total: Some(total), data: last.then(|| file.data.clone()) };
+            let part = BulkPart { len: len as u32, total: Some(total), file: last.then(|| file.clone()) };
             r.sent += len + u64::from(total == 0);
             longest = longest.max(len);
             conns.push(r.conn);
@@ -302,7 +304,7 @@ impl Repl {
         }
         let timeout = u64::from(conf.repl_timeout);
         let late = |r: &ReplicaLink| match r.state {
-            ReplicaState::Online { .. } => now.saturating_sub(r.ack_time) > timeout,
+            ReplicaState::Online { .. } => !r.pre_psync && now.saturating_sub(r.ack_time) > timeout,
             ReplicaState::WaitBgsaveEnd => sockets && stalled,
             _ => false,
         };
@@ -460,6 +462,13 @@ impl Repl {
     pub fn good_replicas(&self, now: u64, max_lag: u64) -> usize {
         let good = |r: &&ReplicaLink| r.state.is_online() && now.saturating_sub(r.ack_time) <= max_lag;
         self.replicas.iter().filter(good).count()
+    }
+}
+
+/// Says where the data will stand, to one that understands it. redis: replicationSetupSlaveForFullResync @7.0.15
+fn announce(cx: &mut Cx<'_>, r: &ReplicaLink, text: &str) {
+    if !r.pre_psync {
+        cx.write_now(r.conn, Message::Reply(Value::status(text)));
     }
 }
 

@@ -12,7 +12,7 @@ pub mod stream;
 
 use std::sync::Arc;
 
-use super::{Addr, Cx, Keyspace, Rdb, ReplId};
+use super::{Addr, Cx, Rdb, ReplId};
 use crate::base::Rng;
 use crate::resp::command_len;
 use crate::trace::ConnId;
@@ -33,12 +33,27 @@ pub struct ReplicaLink {
     /// First offset that it still must be sent.
     pub next_offset: i64,
     pub eof_capable: bool,
+    /// It asked with SYNC, as servers before 2.8 did: it hears no FULLRESYNC, and acknowledges nothing.
+    pub pre_psync: bool,
     /// Bytes of a dump file sent so far.
     pub sent: u64,
     /// Since when (unix seconds) more waits for it than the soft limit allows.
     pub soft_since: Option<u64>,
     /// The dump file that is being sent.
     pub file: Option<Arc<Rdb>>,
+}
+
+/// A FAILOVER under way. redis: server.h failover_state, target_replica_host @7.0.15
+#[derive(Clone, Debug)]
+pub struct Failover {
+    /// The replica that is to take over; `None`: the first that has all.
+    pub to: Option<Addr>,
+    /// ms; 0 = no limit.
+    pub deadline_ms: u64,
+    /// At the end of the time it takes over with what it has.
+    pub force: bool,
+    /// Self follows it already, and asks it to take over.
+    pub in_progress: bool,
 }
 
 /// A part of the data of a full synchronisation.
@@ -48,8 +63,8 @@ pub struct BulkPart {
     pub len: u32,
     /// Bytes of all parts, if the master knew when it began: a file, not a stream that ends with a mark.
     pub total: Option<u64>,
-    /// With the last part: the data.
-    pub data: Option<Arc<Keyspace>>,
+    /// With the last part: what all of them make.
+    pub file: Option<Arc<Rdb>>,
 }
 
 /// How many bytes of a dump go in one part: few parts for a lot of data, so that their number is bounded.
@@ -61,6 +76,10 @@ pub fn part_len(bytes: u64) -> u64 {
 }
 
 impl ReplicaLink {
+    /// Where it listens, as it announced.
+    pub fn addr(&self) -> Addr {
+        Addr { ip: self.ip, port: self.port }
+    }
     /// As log lines call it.
     pub fn name(&self) -> String {
         if self.port == 0 {
@@ -158,8 +177,8 @@ pub struct Repl {
     pub down_since: u64,
     pub expected: Option<History>,
     pub transfer: Transfer,
-    /// FAILOVER runs here. redis: server.h failover_state @7.0.15
-    pub failing_over: bool,
+    /// FAILOVER runs here.
+    pub failover: Option<Failover>,
 }
 
 /// A transfer under way. redis: repl_transfer_* @7.0.15
@@ -206,7 +225,7 @@ impl Repl {
             down_since: 0,
             expected: None,
             transfer: Transfer::default(),
-            failing_over: false,
+            failover: None,
         }
     }
 

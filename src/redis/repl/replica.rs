@@ -256,12 +256,12 @@ impl Repl {
         }
         self.transfer.read += u64::from(part.len);
         let parsed = self.transfer.to_parser;
-        match &part.data {
-            Some(data) => {
+        match &part.file {
+            Some(file) => {
                 if !parsed || first {
                     self.give_up_history(cx);
                 }
-                Apply::Load { data: data.clone(), parsed, first }
+                Apply::Load { data: file.data.clone(), parsed, first }
             }
             None if first && parsed => {
                 self.give_up_history(cx);
@@ -324,7 +324,11 @@ impl Repl {
             }
         };
         let offset = offset.to_string();
-        cx.send(self.conn, request(&[b"PSYNC", id.as_bytes(), offset.as_bytes()]));
+        let mut words = vec![&b"PSYNC"[..], id.as_bytes(), offset.as_bytes()];
+        if self.failover.is_some() {
+            words.push(b"FAILOVER");
+        }
+        cx.send(self.conn, request(&words));
         self.state = LinkState::ReceivePsync;
     }
 

@@ -113,7 +113,7 @@ impl Server {
         let transaction =
             if spec.is_exec() { self.clients.get(&conn).and_then(|c| c.multi.as_deref()) } else { None };
         let props = Props::of(spec, transaction);
-        if self.bus.is_some() && (spec.keys.0 != 0 || transaction.is_some()) {
+        if self.bus.is_some() && (spec.has_keys() || transaction.is_some()) {
             let redirect = match transaction {
                 None => {
                     let one = std::iter::once((spec, &**args));
@@ -126,6 +126,7 @@ impl Server {
             };
             if let Some(redirect) = redirect {
                 self.note_refused_write(cx, spec, args, &redirect);
+                self.stats.calls(spec).rejected += 1;
                 if spec.is_exec() {
                     self.discard_transaction(conn);
                 } else {
@@ -191,7 +192,10 @@ impl Server {
     /// A refusal spoils the transaction that it is part of, or ends the one that EXEC was to run.
     ///
     /// redis: rejectCommand, rejectCommandSds, execCommandAbort @7.0.15
-    fn reject(&mut self, conn: ConnId, spec: Option<&Spec>, error: Value) -> Outcome {
+    fn reject(&mut self, conn: ConnId, spec: Option<&'static Spec>, error: Value) -> Outcome {
+        if let Some(spec) = spec {
+            self.stats.calls(spec).rejected += 1;
+        }
         if !spec.is_some_and(Spec::is_exec) {
             self.flag_transaction(conn);
             return Outcome::Answer(error);
@@ -205,9 +209,17 @@ impl Server {
     /// Runs a command, and notes it for replicas if it changed something.
     ///
     /// redis: server.c call @7.0.15
-    pub(super) fn call(&mut self, cx: &mut Cx<'_>, caller: Caller, spec: &Spec, args: &Command) -> Reply {
+    pub(super) fn call(
+        &mut self,
+        cx: &mut Cx<'_>,
+        caller: Caller,
+        spec: &'static Spec,
+        args: &Command,
+    ) -> Reply {
         if spec.is(prop::CLUSTER) && !self.cluster_enabled {
             self.stats.commands += 1;
+            let calls = self.stats.calls(spec);
+            (calls.done, calls.failed) = (calls.done + 1, calls.failed + 1);
             return refuse("This instance has cluster support disabled");
         }
         let before = self.dirty;
@@ -215,6 +227,9 @@ impl Server {
         self.force_propagation = false;
         let reply = (spec.run)(self, cx, caller, args);
         self.stats.commands += 1;
+        let calls = self.stats.calls(spec);
+        calls.done += 1;
+        calls.failed += u64::from(reply.as_ref().is_some_and(Value::is_error));
         if (self.dirty > before || self.force_propagation) && !spec.is_exec() {
             let command = self.rewritten.take().unwrap_or_else(|| args.clone());
             self.propagate(command);

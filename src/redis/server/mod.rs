@@ -8,6 +8,7 @@ pub mod command;
 pub mod commands;
 mod dispatch;
 mod expire;
+mod failover;
 pub mod keyspace;
 mod migrate;
 pub mod persist;
@@ -339,9 +340,7 @@ impl Server {
     fn obey(&mut self, cx: &mut Cx<'_>, order: Order) {
         match order {
             Order::Follow { ip, port } => {
-                self.disconnect_blocked(cx);
-                self.accepts = None;
-                self.repl.set_master(cx, Addr { ip, port });
+                self.follow(cx, Addr { ip, port });
                 self.unpause();
             }
             Order::Lead => {
@@ -460,13 +459,6 @@ impl Server {
         }
     }
 
-    fn hear_master(&mut self, cx: &mut Cx<'_>, message: Message) {
-        let conf = self.conf.clone();
-        let empty = self.db.is_empty();
-        let apply = self.repl.hear(cx, &conf, message, empty);
-        self.obey_master(cx, apply);
-    }
-
     fn obey_master(&mut self, cx: &mut Cx<'_>, apply: Apply) {
         match apply {
             Apply::Nothing => {}
@@ -531,10 +523,13 @@ impl Server {
         if self.paused_until != 0 && now >= self.paused_until {
             self.unpause();
         }
-        if self.cron_runs(1) {
+        // More often while a failover goes on.
+        if self.cron_runs(if self.repl.failover.is_some() { 10 } else { 1 }) {
             let conf = self.conf.clone();
+            self.update_failover(cx);
             self.repl.replica_cron(cx, &conf);
-            let manual = self.bus.as_ref().is_some_and(|b| b.manual.end != 0);
+            let manual = self.bus.as_ref().is_some_and(|b| b.manual.end != 0)
+                || self.repl.failover.as_ref().is_some_and(|f| f.deadline_ms != 0);
             let paused = manual && self.is_paused(now);
             let (job, stalled) = (self.persist.job(), self.transfer_stalls(self.unixtime));
             if self.repl.master_cron(cx, &conf, job, paused, stalled) {
@@ -680,6 +675,9 @@ impl Server {
         if self.ask_for_acks && !self.is_paused(cx.now.ms()) {
             self.ask_for_acks = false;
             self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
+        }
+        if self.repl.failover.is_some() {
+            self.update_failover(cx);
         }
         if self.persist.aof.on {
             self.flush_aof(cx, false);

@@ -59,7 +59,7 @@ impl Server {
                 return error("CLUSTERDOWN The cluster is down and only accepts read commands");
             }
         }
-        if open && spec.movable {
+        if open && spec.name == "migrate" {
             return None;
         }
         if let Some(&target) = migrating.filter(|_| missing) {

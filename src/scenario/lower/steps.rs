@@ -12,6 +12,7 @@ use crate::base::Dur;
 use crate::redis::admin::Line;
 use crate::resp::split_args;
 use crate::world::plan::{Action, Step};
+use crate::world::{DUMP, NODES_CONF};
 
 impl Lower {
     pub(super) fn steps(&mut self, list: &[Spanned<schema::Step>]) {
@@ -133,6 +134,7 @@ impl Lower {
             }
             Do::Command(c) => self.command(c, place).into_iter().collect(),
             Do::RedisCli(c) => self.redis_cli(c, place).into_iter().collect(),
+            Do::Copy(c) => self.copy(c, place).into_iter().collect(),
         }
     }
 
@@ -197,6 +199,36 @@ impl Lower {
             self.wrong(run.span(), why, None);
         }
         Some(Action::RedisCli { words, answers: c.answers.clone() })
+    }
+
+    fn copy(&mut self, c: &schema::CopyFile, place: Range<usize>) -> Option<Action> {
+        let (Some(from), Some(to)) = (&c.from, &c.to) else {
+            let help = "write: copy = { from = \"n1:dump.rdb\", to = \"/backup/n1.rdb\" }";
+            self.missing(place, "copy needs from and to", help);
+            return None;
+        };
+        let (a, b) = (self.file_name(from), self.file_name(to));
+        if let (Some((_, a)), Some((_, b))) = (a.split_once(':'), b.split_once(':'))
+            && a != b
+        {
+            self.wrong(to.span(), format!("a {a} is no {b}"), None);
+        }
+        Some(Action::Copy { from: a, to: b })
+    }
+
+    /// A file of a node, or of the operator.
+    fn file_name(&mut self, name: &Spanned<String>) -> String {
+        let text = self.addresses(name.get_ref().clone(), name);
+        if let Some((node, file)) = text.split_once(':') {
+            let known = self.node_names();
+            if !known.iter().any(|n| n == node) {
+                self.unknown_name(&Spanned::new(name.span(), node.to_string()), "node", &known);
+            } else if file != DUMP && file != NODES_CONF {
+                let help = format!("there are {node}:{DUMP} and {node}:{NODES_CONF}");
+                self.wrong(name.span(), format!("a node has no file `{file}` to copy"), Some(help));
+            }
+        }
+        text
     }
 
     fn split(&mut self, run: &Spanned<String>) -> Option<Vec<String>> {

@@ -116,7 +116,7 @@ pub fn docs(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply 
 pub fn getkeys(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     let words = &args[2..];
     let Some(found) = find(words) else { return refuse("Invalid command specified") };
-    if found.spec.keys.0 == 0 {
+    if !found.spec.has_keys() {
         return refuse("The command has no key arguments");
     }
     if !found.spec.arity_ok(words.len()) {

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
-use super::super::keyspace::{Bytes, Hash, Kind, Object, integer};
-use super::{change, change_existing, changed, error, granted, int, refuse, shown, typed};
+use super::super::keyspace::{Bytes, Hash, Kind, LongDouble, Object, Parsed, integer};
+use super::strings::{float_sum, long_double};
+use super::{
+    SYNTAX, change, change_existing, changed, draw_count, error, granted, int, refuse, shown, typed,
+};
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
-use crate::resp::Value;
+use crate::resp::{Protocol, Value};
 
 type View = (Kind, fn(&mut Object) -> Option<&mut Hash>);
 const HASH: View = (Kind::Hash, Object::hash_mut);
@@ -115,4 +118,65 @@ pub fn hincrby(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
     let sum = granted!(sum.map_err(error));
     changed(s, &args[1], 1);
     Some(Value::Int(sum))
+}
+
+/// HINCRBYFLOAT key field increment
+///
+/// redis: hincrbyfloatCommand @7.0.15
+pub fn hincrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let by = granted!(long_double(&args[3]));
+    if by == Parsed::Infinite {
+        return refuse("value is NaN or Infinity");
+    }
+    let sum = granted!(change(s, cx, caller, &args[1], HASH, |hash| {
+        let old = match hash.get(&args[2]) {
+            None => Parsed::Number(LongDouble::ZERO),
+            Some(value) => LongDouble::parse(value).ok_or("hash value is not a float")?,
+        };
+        let new = float_sum(old, by)?;
+        hash.set(Arc::from(&args[2][..]), Arc::from(new.as_bytes()));
+        Ok(new.into_bytes())
+    }));
+    let sum = granted!(sum.map_err(error));
+    changed(s, &args[1], 1);
+    s.rewritten = Some([b"HSET".to_vec(), args[1].clone(), args[2].clone(), sum.clone()].into());
+    Some(Value::Bulk(sum))
+}
+
+/// HRANDFIELD key [count [WITHVALUES]]
+///
+/// redis: hrandfieldCommand, hrandfieldWithCountCommand @7.0.15
+/// deviates: fields that are to differ come in the order of the hash.
+pub fn hrandfield(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let count = match args.get(2) {
+        None => None,
+        Some(word) => Some(granted!(draw_count(word))),
+    };
+    let with_values = match args.get(3) {
+        None => false,
+        Some(word) if args.len() == 4 && word.eq_ignore_ascii_case(b"withvalues") => true,
+        Some(_) => return refuse(SYNTAX),
+    };
+    if with_values && count.is_some_and(|n| n.unsigned_abs() > i64::MAX as u64 / 2) {
+        return refuse("value is out of range");
+    }
+    let hash = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::hash));
+    let fields: Vec<(Bytes, Bytes)> =
+        hash.into_iter().flat_map(Hash::iter).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let Some(count) = count else {
+        let chosen = s.draw(fields.len(), -1);
+        return Some(chosen.first().map_or(Value::Nil, |&i| Value::bulk(&*fields[i].0)));
+    };
+    let nested = s.clients.get(&caller.conn).is_some_and(|c| c.protocol == Protocol::Resp3);
+    let mut items = Vec::new();
+    for i in s.draw(fields.len(), count) {
+        let (field, value) = &fields[i];
+        let pair = [Value::bulk(&**field), Value::bulk(&**value)];
+        match (with_values, nested) {
+            (false, _) => items.extend(pair.into_iter().take(1)),
+            (true, false) => items.extend(pair),
+            (true, true) => items.push(Value::Array(pair.into())),
+        }
+    }
+    Some(Value::Array(items))
 }

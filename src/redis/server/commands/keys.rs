@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::Server;
 use super::super::command::{Caller, Reply, Spec, prop::*, sub};
-use super::super::keyspace::{Bytes, Object};
+use super::super::keyspace::{Bytes, Form, Object};
 use super::{SYNTAX, changed, error, granted, help, int, refuse, shown};
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
@@ -24,9 +24,9 @@ pub const OBJECT: &[Spec] = &[
 /// OBJECT ENCODING key
 ///
 /// redis: objectCommand @7.0.15
-/// deviates: a string that APPEND made is named by its length and content alone.
 pub fn encoding(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
-    Some(s.peek(cx, caller, &args[2]).map_or(Value::Nil, |o| Value::bulk(o.encoding())))
+    let Some(object) = s.peek(cx, caller, &args[2]).cloned() else { return Some(Value::Nil) };
+    Some(Value::bulk(object.encoding(s.db.form(&args[2]))))
 }
 
 /// OBJECT REFCOUNT key
@@ -291,4 +291,91 @@ pub fn flushall(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> R
         s.save(cx);
     }
     Some(Value::ok())
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+/// Puts a value with its expiry under a name that is free.
+fn put(s: &mut Server, key: &[u8], object: Object, form: Form, expiry: Option<u64>) {
+    let db = Arc::make_mut(&mut s.db);
+    db.set(key, object);
+    if form != Form::default() {
+        db.hold_as(key, form);
+    }
+    if let Some(at) = expiry {
+        db.set_expire(key, at);
+    }
+    s.touched(key);
+}
+
+/// redis: renameGenericCommand @7.0.15
+fn rename_generic(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, nx: bool) -> Reply {
+    let (from, to) = (&args[1], &args[2]);
+    let Some(object) = s.lookup_write(cx, caller, from).cloned() else { return refuse("no such key") };
+    let done = |done: bool| Some(if nx { Value::Int(done.into()) } else { Value::ok() });
+    if from == to {
+        return done(false);
+    }
+    let (form, expiry) = (s.db.form(from), s.db.expire_at(from));
+    if s.lookup_write(cx, caller, to).is_some() {
+        if nx {
+            return done(false);
+        }
+        Arc::make_mut(&mut s.db).remove(to);
+    }
+    Arc::make_mut(&mut s.db).remove(from);
+    s.touched(from);
+    put(s, to, object, form, expiry);
+    s.dirty += 1;
+    done(true)
+}
+
+pub fn rename(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    rename_generic(s, cx, caller, args, false)
+}
+pub fn renamenx(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    rename_generic(s, cx, caller, args, true)
+}
+
+/// COPY source destination [DB destination-db] [REPLACE]
+///
+/// redis: copyCommand @7.0.15
+/// deviates: there is one database, so DB changes nothing.
+pub fn copy(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let (from, to) = (&args[1], &args[2]);
+    let (mut replace, mut db) = (false, 0);
+    let mut rest = &args[3..];
+    while let Some((option, more)) = rest.split_first() {
+        rest = match (option.to_ascii_lowercase().as_slice(), more) {
+            (b"replace", _) => {
+                replace = true;
+                more
+            }
+            (b"db", [n, more @ ..]) => {
+                db = granted!(int(n));
+                if !(0..i64::from(s.conf.databases)).contains(&db) {
+                    return refuse("DB index is out of range");
+                }
+                more
+            }
+            _ => return refuse(SYNTAX),
+        };
+    }
+    if db != 0 && s.cluster_enabled {
+        return refuse("Copying to another database is not allowed in cluster mode");
+    }
+    if from == to {
+        return refuse("source and destination objects are the same");
+    }
+    let Some(object) = s.lookup_read(cx, caller, from).cloned() else { return Some(Value::Int(0)) };
+    let (form, expiry) = (s.db.form(from), s.db.expire_at(from));
+    if s.lookup_write(cx, caller, to).is_some() {
+        if !replace {
+            return Some(Value::Int(0));
+        }
+        Arc::make_mut(&mut s.db).remove(to);
+    }
+    put(s, to, object, form, expiry);
+    s.dirty += 1;
+    Some(Value::Int(1))
 }

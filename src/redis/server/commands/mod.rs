@@ -1,6 +1,7 @@
 //! The commands, by what they are about. Each takes the server, the context, the caller and the words.
 
 pub mod basic;
+pub mod bits;
 pub mod catalog;
 pub mod client;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod migrate;
 pub mod persistence;
 pub mod pubsub;
 pub mod replication;
+pub mod set_algebra;
 pub mod sets;
 pub mod strings;
 pub mod transaction;
@@ -71,6 +73,55 @@ fn wrong_type() -> Value {
 /// redis: getLongLongFromObjectOrReply @7.0.15
 fn int(word: &[u8]) -> Result<i64, Value> {
     integer(word).ok_or_else(|| error(NOT_AN_INTEGER))
+}
+
+/// A number that is not negative, or what is said of any other word.
+///
+/// redis: getPositiveLongFromObjectOrReply @7.0.15
+fn not_negative(word: &[u8], why: &str) -> Result<usize, Value> {
+    integer(word).and_then(|n| usize::try_from(n).ok()).ok_or_else(|| error(why))
+}
+
+/// How many elements are to be drawn; below 0: each one of all, whether it was drawn before or not.
+///
+/// redis: getRangeLongFromObjectOrReply @7.0.15
+fn draw_count(word: &[u8]) -> Result<i64, Value> {
+    match int(word)? {
+        i64::MIN => {
+            Err(error(&format!("value is out of range, value must between {} and {}", -i64::MAX, i64::MAX)))
+        }
+        count => Ok(count),
+    }
+}
+
+/// So many are drawn at most of those that may come again and again.
+const MOST_DRAWN: u64 = 1 << 20;
+
+impl Server {
+    /// Places of elements drawn at random among `len`: so many different ones, in ascending order; or, below 0,
+    /// so many that may be the same.
+    ///
+    /// redis: srandmemberWithCountCommand, hrandfieldWithCountCommand @7.0.15
+    /// deviates: of those that may be the same, at most about a million.
+    fn draw(&mut self, len: usize, count: i64) -> Vec<usize> {
+        if len == 0 {
+            return Vec::new();
+        }
+        if count < 0 {
+            let count = count.unsigned_abs().min(MOST_DRAWN);
+            return (0..count).map(|_| self.random.below64(len as u64) as usize).collect();
+        }
+        let mut wanted = (count as u64).min(len as u64);
+        let mut chosen = Vec::new();
+        for i in 0..len {
+            // As likely as so many are wanted of those that are left.
+            if self.random.below64((len - i) as u64) < wanted {
+                chosen.push(i);
+                wanted -= 1;
+            }
+        }
+        chosen
+    }
 }
 
 /// What was found, as the type that a command works on. redis: checkType @7.0.15

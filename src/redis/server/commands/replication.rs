@@ -1,12 +1,12 @@
-//! What replicas send.
+//! What replicas send, and what makes a server one: REPLICAOF, FAILOVER.
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
-use super::{integer, refuse, shown};
+use super::{SYNTAX, error, granted, int, integer, refuse, shown};
 use crate::redis::Cx;
 use crate::redis::repl::master::Job;
 use crate::redis::repl::stream::Command;
-use crate::redis::repl::{Psync, ReplicaLink, ReplicaState};
+use crate::redis::repl::{Failover, Psync, ReplicaLink, ReplicaState, replid_text};
 use crate::resp::Value;
 use crate::trace::Fact;
 
@@ -58,14 +58,20 @@ pub fn replconf(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
     Some(Value::ok())
 }
 
+/// PSYNC replid offset, and SYNC
+///
 /// redis: syncCommand @7.0.15
-pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+pub fn sync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     if s.repl.replicas.iter().any(|r| r.conn == caller.conn) {
         return None;
     }
+    if args.get(3).is_some_and(|w| w.eq_ignore_ascii_case(b"failover")) {
+        granted!(take_over(s, cx, caller, &args[1]));
+    }
     let client = s.clients.get(&caller.conn)?;
-    let Some(from) = number::<i64>(&args[2]) else {
-        return Some(Value::error("ERR value is not an integer or out of range"));
+    let wish = match args.len() {
+        1 => None,
+        _ => Some((&args[1][..], granted!(int(&args[2])))),
     };
     let now = cx.now.unix();
     let link = ReplicaLink {
@@ -78,12 +84,13 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
         last_interaction: now,
         next_offset: 0,
         eof_capable: client.eof_capable,
+        pre_psync: false,
         sent: 0,
         soft_since: None,
         file: None,
     };
     let (conf, job) = (s.conf.clone(), s.persist.job());
-    let outcome = s.repl.psync(cx, &conf, job, link, &args[1], from);
+    let outcome = s.repl.sync(cx, &conf, job, link, wish);
     match outcome {
         Psync::Refused(value) => return Some(value),
         Psync::Fork => s.fork_for_replicas(cx),
@@ -91,6 +98,87 @@ pub fn psync(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
     }
     s.count_good_replicas(cx.now.unix());
     None
+}
+
+/// The master asks this replica to take over.
+///
+/// redis: syncCommand @7.0.15
+fn take_over(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, id: &[u8]) -> Result<(), Value> {
+    cx.emit(Fact::FailoverAsked { replid: shown(id).into() });
+    if !s.repl.is_replica() {
+        return Err(error("PSYNC FAILOVER can't be sent to a master."));
+    }
+    if !shown(id).eq_ignore_ascii_case(&replid_text(&s.repl.replid)) {
+        return Err(error("PSYNC FAILOVER replid must match my replid."));
+    }
+    s.repl.unset_master(cx);
+    let by = super::client::described(s, cx, caller);
+    cx.emit(Fact::MasterModeEnabled { request: "failover", by });
+    Ok(())
+}
+
+/// FAILOVER [TO host port [FORCE]] [TIMEOUT milliseconds], FAILOVER ABORT
+///
+/// redis: failoverCommand @7.0.15
+pub fn failover(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
+    if s.cluster_enabled {
+        return refuse("FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.");
+    }
+    if args.len() == 2 && args[1].eq_ignore_ascii_case(b"abort") {
+        if s.repl.failover.is_none() {
+            return refuse("No failover in progress.");
+        }
+        s.abort_failover(cx, "Failover manually aborted");
+        return Some(Value::ok());
+    }
+    let (mut timeout, mut force, mut to) = (0, false, None);
+    let mut rest = &args[1..];
+    while let Some((option, more)) = rest.split_first() {
+        rest = match (option.to_ascii_lowercase().as_slice(), more) {
+            (b"timeout", [ms, more @ ..]) if timeout == 0 => {
+                timeout = granted!(int(ms));
+                if timeout <= 0 {
+                    return refuse("FAILOVER timeout must be greater than 0");
+                }
+                more
+            }
+            (b"to", [host, port, more @ ..]) if to.is_none() => {
+                to = Some((shown(host), granted!(int(port))));
+                more
+            }
+            (b"force", _) if !force => {
+                force = true;
+                more
+            }
+            _ => return refuse(SYNTAX),
+        };
+    }
+    if s.repl.failover.is_some() {
+        return refuse("FAILOVER already in progress.");
+    }
+    if s.repl.is_replica() {
+        return refuse("FAILOVER is not valid when server is a replica.");
+    }
+    if s.repl.replicas.is_empty() {
+        return refuse("FAILOVER requires connected replicas.");
+    }
+    if force && (timeout == 0 || to.is_none()) {
+        return refuse("FAILOVER with force option requires both a timeout and target HOST and IP.");
+    }
+    let is = |r: &&ReplicaLink, (host, port): &(String, i64)| {
+        r.ip.to_string() == *host && i64::from(r.port) == *port
+    };
+    let target = match &to {
+        None => None,
+        Some(to) => match s.repl.replicas.iter().find(|r| is(r, to)) {
+            None => return refuse("FAILOVER target HOST and PORT is not a replica."),
+            Some(r) if !r.state.is_online() => return refuse("FAILOVER target replica is not online."),
+            Some(r) => Some(r.addr()),
+        },
+    };
+    let deadline_ms = if timeout > 0 { cx.now.ms().saturating_add(timeout as u64) } else { 0 };
+    s.begin_failover(cx, Failover { to: target, deadline_ms, force, in_progress: false });
+    Some(Value::ok())
 }
 
 /// REPLICAOF host port, REPLICAOF NO ONE
@@ -101,10 +189,14 @@ pub fn replicaof(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command
     if s.cluster_enabled {
         return refuse("REPLICAOF not allowed in cluster mode.");
     }
+    if s.repl.failover.is_some() {
+        return refuse("REPLICAOF not allowed while failing over.");
+    }
     if args[1].eq_ignore_ascii_case(b"no") && args[2].eq_ignore_ascii_case(b"one") {
         if s.repl.is_replica() {
             s.repl.unset_master(cx);
-            cx.emit(Fact::MasterModeEnabled { by: super::client::described(s, cx, caller) });
+            let by = super::client::described(s, cx, caller);
+            cx.emit(Fact::MasterModeEnabled { request: "user", by });
         }
         return Some(Value::ok());
     }
@@ -122,7 +214,7 @@ pub fn replicaof(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command
         cx.emit(Fact::AlreadyFollowing);
         return Some(Value::status("OK Already connected to specified master"));
     }
-    s.repl.set_master(cx, addr);
+    s.follow(cx, addr);
     let by = super::client::described(s, cx, caller);
     cx.emit(Fact::ReplicaofEnabled { ip: addr.ip, port: addr.port, by });
     Some(Value::ok())

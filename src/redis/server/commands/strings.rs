@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
-use super::super::keyspace::{Bytes, Object, integer};
+use super::super::keyspace::{Bytes, Form, LongDouble, Object, Parsed, integer};
 use super::{SYNTAX, changed, error, granted, int, refuse, typed, wrong_type};
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 
 /// Strings are not longer. redis: proto_max_bulk_len @7.0.15
-const LONGEST: usize = 512 << 20;
+pub(super) const LONGEST: usize = 512 << 20;
+const TOO_LONG: &str = "string exceeds maximum allowed size (proto-max-bulk-len)";
 
 /// How a command names a time. redis: OBJ_EX, OBJ_PX, OBJ_EXAT, OBJ_PXAT @7.0.15
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,20 +264,21 @@ pub fn strlen(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
 pub fn append(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let (key, more) = (&args[1], &args[2]);
     let found = granted!(typed(s.lookup_write(cx, caller, key), Object::string));
+    let form = if found.is_some() { Form::Raw } else { Form::Shortest };
     let new: Bytes = match found {
         None => Arc::from(&more[..]),
         Some(old) if old.len() + more.len() > LONGEST => {
-            return refuse("string exceeds maximum allowed size (proto-max-bulk-len)");
+            return refuse(TOO_LONG);
         }
         Some(old) => [&**old, more].concat().into(),
     };
     let len = new.len();
-    Arc::make_mut(&mut s.db).set(key, Object::String(new));
+    set_held(s, key, new, form);
     changed(s, key, 1);
     Some(Value::Int(len as i64))
 }
 
-/// GETRANGE key start end
+/// GETRANGE key start end, and SUBSTR
 pub fn getrange(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let (from, to) = (granted!(int(&args[2])), granted!(int(&args[3])));
     let found = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::string));
@@ -325,4 +327,78 @@ pub fn decrby(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
         Some(i64::MIN) => refuse("decrement would overflow"),
         Some(by) => add(s, cx, caller, &args[1], -by),
     }
+}
+
+/// Sets the string of a key, which keeps its expiry, and how it is held.
+pub(super) fn set_held(s: &mut Server, key: &[u8], value: Bytes, form: Form) {
+    let db = Arc::make_mut(&mut s.db);
+    db.set(key, Object::String(value));
+    if form != Form::default() {
+        db.hold_as(key, form);
+    }
+}
+
+/// The bytes, and zeros up to that length.
+pub(super) fn grown(old: &[u8], len: usize) -> Vec<u8> {
+    let mut new = old.to_vec();
+    new.resize(len.max(old.len()), 0);
+    new
+}
+
+/// SETRANGE key offset value
+///
+/// redis: setrangeCommand @7.0.15
+pub fn setrange(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let (key, value) = (&args[1], &args[3]);
+    let Ok(offset) = usize::try_from(granted!(int(&args[2]))) else {
+        return refuse("offset is out of range");
+    };
+    let old = granted!(typed(s.lookup_write(cx, caller, key), Object::string)).cloned();
+    let old = old.unwrap_or_else(|| Arc::from([]));
+    if value.is_empty() {
+        return Some(Value::Int(old.len() as i64));
+    }
+    let end = offset.saturating_add(value.len());
+    if end > LONGEST {
+        return refuse(TOO_LONG);
+    }
+    let mut new = grown(&old, end);
+    new[offset..end].copy_from_slice(value);
+    let len = new.len();
+    set_held(s, key, new.into(), Form::Raw);
+    changed(s, key, 1);
+    Some(Value::Int(len as i64))
+}
+
+/// A number with a fraction.
+///
+/// redis: getLongDoubleFromObjectOrReply @7.0.15
+pub(super) fn long_double(word: &[u8]) -> Result<Parsed, Value> {
+    LongDouble::parse(word).ok_or_else(|| error("value is not a valid float"))
+}
+
+/// The sum as it is kept. redis: incrbyfloatCommand @7.0.15
+pub(super) fn float_sum(a: Parsed, b: Parsed) -> Result<String, &'static str> {
+    let sum = match (a, b) {
+        (Parsed::Number(a), Parsed::Number(b)) => a.plus(b),
+        _ => None,
+    };
+    sum.map(LongDouble::text).ok_or("increment would produce NaN or Infinity")
+}
+
+/// INCRBYFLOAT key increment
+///
+/// redis: incrbyfloatCommand @7.0.15
+pub fn incrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let key = &args[1];
+    let old = match granted!(typed(s.lookup_write(cx, caller, key), Object::string)) {
+        None => Parsed::Number(LongDouble::ZERO),
+        Some(value) => granted!(long_double(value)),
+    };
+    let by = granted!(long_double(&args[2]));
+    let new = granted!(float_sum(old, by).map_err(error)).into_bytes();
+    set_held(s, key, Arc::from(&new[..]), Form::Text);
+    changed(s, key, 1);
+    s.rewritten = Some([text("SET"), key.clone(), new.clone(), text("KEEPTTL")].into());
+    Some(Value::Bulk(new))
 }

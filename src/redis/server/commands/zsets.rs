@@ -264,19 +264,10 @@ fn range_generic(
     };
     let protocol = s.clients.get(&caller.conn).map_or(Protocol::Resp2, |c| c.protocol);
     let mut chosen: Vec<(Score, Bytes)> = Vec::new();
-    let mut choose = |set: Option<&ZSet>, fits: &dyn Fn(&(Score, Bytes)) -> bool| {
-        let Some(set) = set else { return };
-        if offset > 0 && offset >= set.len() as i64 {
-            return;
-        }
+    let cut = |fitting: Vec<&(Score, Bytes)>| {
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let take = usize::try_from(limit).unwrap_or(usize::MAX);
-        let fitting = set.iter().filter(|item| fits(item));
-        chosen = if reverse {
-            fitting.rev().skip(skip).take(take).cloned().collect()
-        } else {
-            fitting.skip(skip).take(take).cloned().collect()
-        };
+        fitting.into_iter().skip(skip).take(take).cloned().collect()
     };
     match by {
         By::Auto | By::Rank => {
@@ -295,14 +286,17 @@ fn range_generic(
         By::Score => {
             let ends = granted!(score_range(min, max));
             let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
-            choose(set, &|(score, _)| in_range(*score, ends));
+            let fitting = set.into_iter().flat_map(ZSet::iter).filter(|(score, _)| in_range(*score, ends));
+            let mut fitting: Vec<&(Score, Bytes)> = fitting.collect();
+            if reverse {
+                fitting.reverse();
+            }
+            chosen = cut(fitting);
         }
         By::Lex => {
-            let Some((min, max)) = Lex::parse(min).zip(Lex::parse(max)) else {
-                return refuse("min or max not valid string range item");
-            };
+            let ends = granted!(lex_range(min, max));
             let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
-            choose(set, &|(_, member)| min.is_below(member) && max.is_above(member));
+            chosen = cut(set.map_or(Vec::new(), |set| lex_items(set, ends, reverse)));
         }
     }
     let mut items = Vec::new();
@@ -390,4 +384,88 @@ pub fn zpopmin(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
 }
 pub fn zpopmax(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     pop(s, cx, caller, args, false)
+}
+
+pub fn zrevrank(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
+    let rank = set.and_then(|z| z.iter().rev().position(|(_, m)| **m == *args[2]));
+    Some(rank.map_or(Value::Nil, |r| Value::Int(r as i64)))
+}
+
+pub fn zmscore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
+    let score = |m: &Vec<u8>| set.and_then(|z| z.score(m)).map_or(Value::Nil, double);
+    Some(Value::Array(args[2..].iter().map(score).collect()))
+}
+
+fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<(Lex<'a>, Lex<'a>), Value> {
+    Lex::parse(min).zip(Lex::parse(max)).ok_or_else(|| error("min or max not valid string range item"))
+}
+
+/// The members between two ends. Redis takes the members to be in order, which they are not if scores differ: it
+/// looks at both ends of the set first, then goes from the first that fits to the first that does not.
+///
+/// redis: zzlFirstInLexRange, zzlLastInLexRange, zzlIsInLexRange @7.0.15
+fn lex_items<'a>(set: &'a ZSet, (min, max): (Lex<'_>, Lex<'_>), reverse: bool) -> Vec<&'a (Score, Bytes)> {
+    let fits = set.iter().next_back().is_some_and(|(_, m)| min.is_below(m))
+        && set.iter().next().is_some_and(|(_, m)| max.is_above(m));
+    match (fits, reverse) {
+        (false, _) => Vec::new(),
+        (_, false) => {
+            let from = set.iter().skip_while(|(_, m)| !min.is_below(m));
+            from.take_while(|(_, m)| max.is_above(m)).collect()
+        }
+        (_, true) => {
+            let from = set.iter().rev().skip_while(|(_, m)| !max.is_above(m));
+            from.take_while(|(_, m)| min.is_below(m)).collect()
+        }
+    }
+}
+
+pub fn zlexcount(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let ends = granted!(lex_range(&args[2], &args[3]));
+    let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
+    Some(Value::Int(set.map_or(0, |set| lex_items(set, ends, false).len() as i64)))
+}
+
+/// Removes the members that the choice names.
+///
+/// redis: zremrangeGenericCommand @7.0.15
+fn remove_chosen(
+    s: &mut Server,
+    cx: &Cx<'_>,
+    caller: Caller,
+    key: &[u8],
+    choose: impl FnOnce(&ZSet) -> Vec<Bytes>,
+) -> Reply {
+    let gone = granted!(change_existing(s, cx, caller, key, ZSET, |set| {
+        let chosen = choose(set);
+        for m in &chosen {
+            set.remove(m);
+        }
+        chosen.len() as u64
+    }));
+    let gone = gone.unwrap_or(0);
+    changed(s, key, gone);
+    Some(Value::Int(gone as i64))
+}
+
+pub fn zremrangebyrank(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let (from, to) = (granted!(int(&args[2])), granted!(int(&args[3])));
+    remove_chosen(s, cx, caller, &args[1], |set| {
+        let range = range(set.len(), from, to);
+        set.iter().skip(range.start).take(range.len()).map(|(_, m)| m.clone()).collect()
+    })
+}
+pub fn zremrangebyscore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let ends = granted!(score_range(&args[2], &args[3]));
+    remove_chosen(s, cx, caller, &args[1], |set| {
+        set.iter().filter(|(score, _)| in_range(*score, ends)).map(|(_, m)| m.clone()).collect()
+    })
+}
+pub fn zremrangebylex(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
+    let ends = granted!(lex_range(&args[2], &args[3]));
+    remove_chosen(s, cx, caller, &args[1], |set| {
+        lex_items(set, ends, false).into_iter().map(|(_, m)| m.clone()).collect()
+    })
 }

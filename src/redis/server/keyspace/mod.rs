@@ -4,6 +4,7 @@
 //! Knows nothing of commands, replicas and clocks: whether a key has expired is for the server to say.
 
 pub mod dump;
+mod long_double;
 mod lzf;
 mod object;
 mod score;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 
 use crate::slot::{SLOTS, key_slot};
 
-pub use object::{Hash, Kind, List, Object, Set, ZSet, integer};
+pub use long_double::{LongDouble, Parsed};
+pub use object::{Form, Hash, Kind, List, Object, Set, ZSet, integer};
 pub use score::Score;
 pub use trie::{Bytes, Trie};
 
@@ -34,11 +36,20 @@ pub struct Keyspace {
 type Group = [Trie<Entry>; GROUP];
 
 /// A key's value, and how many keys had been inserted before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Entry {
     object: Object,
     number: u64,
+    form: Form,
 }
+
+impl PartialEq for Entry {
+    /// Equal data: how they are held does not count.
+    fn eq(&self, other: &Self) -> bool {
+        self.object == other.object && self.number == other.number
+    }
+}
+impl Eq for Entry {}
 
 /// What an expiry adds to a key in a dump file. redis: rdbSaveKeyValuePair @7.0.15
 const EXPIRY_BYTES: u64 = 9;
@@ -85,11 +96,24 @@ impl Keyspace {
         self.get(key).is_some()
     }
 
+    /// How the string of a key is held.
+    pub fn form(&self, key: &[u8]) -> Form {
+        let entry = self.slot(key_slot(key)).and_then(|keys| keys.get(key));
+        entry.map_or(Form::default(), |e| e.form)
+    }
+    /// Notes how the string of a key is held, until it changes.
+    pub fn hold_as(&mut self, key: &[u8], form: Form) {
+        if let Some(entry) = self.slot_mut(key_slot(key)).get_mut(key) {
+            entry.form = form;
+        }
+    }
+
     /// Changes the value of a key in place; `None` if there is no such key.
     pub fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Object) -> R) -> Option<R> {
         let entry = self.slot_mut(key_slot(key)).get_mut(key)?;
         let before = entry.object.bytes();
         let out = change(&mut entry.object);
+        entry.form = Form::default();
         let after = entry.object.bytes();
         self.bytes = self.bytes - before + after;
         Some(out)
@@ -107,11 +131,12 @@ impl Keyspace {
         if let Some(entry) = keys.get_mut(key) {
             let before = entry.object.bytes();
             entry.object = object;
+            entry.form = Form::default();
             self.bytes = self.bytes - before + bytes;
             return;
         }
         let bytes = entry_bytes(key, &object);
-        keys.insert(Arc::from(key), Entry { object, number });
+        keys.insert(Arc::from(key), Entry { object, number, form: Form::default() });
         self.bytes += bytes;
         self.inserted += 1;
         self.len += 1;

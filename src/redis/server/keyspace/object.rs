@@ -32,6 +32,18 @@ pub enum Object {
     ZSet(Arc<ZSet>),
 }
 
+/// How a string came to be, which decides how it is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As a number if it is one. redis: tryObjectEncoding @7.0.15
+    #[default]
+    Shortest,
+    /// As text, with its header if it is short. redis: createStringObject @7.0.15
+    Text,
+    /// It was changed in place. redis: dbUnshareStringValue @7.0.15
+    Raw,
+}
+
 /// What TYPE calls a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -126,10 +138,10 @@ impl Object {
         if let Object::ZSet(z) = self { Some(Arc::make_mut(z)) } else { None }
     }
     /// How Redis would hold it, as OBJECT ENCODING prints it.
-    pub fn encoding(&self) -> &'static str {
+    pub fn encoding(&self, form: Form) -> &'static str {
         match self {
-            Object::String(s) if integer(s).is_some() => "int",
-            Object::String(s) if s.len() <= EMBEDDED => "embstr",
+            Object::String(s) if form == Form::Shortest && integer(s).is_some() => "int",
+            Object::String(s) if form != Form::Raw && s.len() <= EMBEDDED => "embstr",
             Object::String(_) => "raw",
             Object::List(_) => "quicklist",
             Object::Hash(h) if h.is_listpack() => "listpack",
@@ -219,6 +231,11 @@ impl List {
             self.bytes = self.bytes - stored(old.len()) + stored(item.len());
             *old = item;
         }
+    }
+    /// Puts an element at a place.
+    pub fn insert(&mut self, i: usize, item: Bytes) {
+        self.bytes += stored(item.len());
+        self.items.insert(i, item);
     }
     /// Removes an element.
     pub fn remove(&mut self, i: usize) {
@@ -410,6 +427,11 @@ impl Set {
             self.convert();
         }
         added
+    }
+    pub fn add_all(&mut self, members: impl Iterator<Item = Vec<u8>>) {
+        for m in members {
+            self.add(&m);
+        }
     }
     pub fn remove(&mut self, member: &[u8]) -> bool {
         let gone = match &mut self.members {

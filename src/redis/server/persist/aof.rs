@@ -274,8 +274,9 @@ impl Server {
         aof.failures = 0;
         aof.pause_minutes = 0;
         if !aof.on {
-            aof.on = true;
-            aof.written = self.db.clone();
+            // Without `appendonly` there is a file now, and nothing is added to it.
+            aof.on = self.conf.appendonly;
+            aof.written = if aof.on { self.db.clone() } else { child.data.clone() };
         }
         let since = aof.bytes.saturating_sub(child.aof_bytes);
         aof.base_bytes = if child.data.is_empty() { EMPTY_BASE } else { child.bytes };

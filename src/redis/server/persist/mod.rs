@@ -154,8 +154,9 @@ impl Server {
         let len = part_len(total).min(total - child.sent);
         child.sent += len + u64::from(total == 0);
         let last = child.sent >= total;
-        let (keys, data) = (child.data.len(), child.data.clone());
-        self.repl.relay(cx, len.max(1), last.then_some(&data));
+        let keys = child.data.len();
+        let file = last.then(|| file_of(child, !self.repl.is_replica()));
+        self.repl.relay(cx, len.max(1), file);
         // The end comes with the last part; else the next part needs its time, and the slowest replica
         // must have taken this one.
         let share = |n: u64| (u128::from(n) * u128::from(len) / u128::from(total.max(1))) as u64;

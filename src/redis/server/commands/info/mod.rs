@@ -30,7 +30,7 @@ struct Section {
 /// In Redis's order.
 ///
 /// redis: genRedisInfoString @7.0.15
-/// deviates: no sections cpu, commandstats and latencystats; server time is not spent on commands.
+/// deviates: no sections cpu and latencystats; server time is not spent on commands.
 const SECTIONS: &[Section] = &[
     Section { name: "server", title: "Server", write: server::server },
     Section { name: "clients", title: "Clients", write: server::clients },
@@ -39,6 +39,7 @@ const SECTIONS: &[Section] = &[
     Section { name: "stats", title: "Stats", write: server::stats },
     Section { name: "replication", title: "Replication", write: replication::replication },
     Section { name: "module_list", title: "Modules", write: |_, _, _| {} },
+    Section { name: "commandstats", title: "Commandstats", write: server::commandstats },
     Section { name: "errorstats", title: "Errorstats", write: server::errorstats },
     Section { name: "cluster", title: "Cluster", write: server::cluster },
     Section { name: "keyspace", title: "Keyspace", write: storage::keyspace },
@@ -61,7 +62,7 @@ impl Fields {
 ///
 /// redis: infoCommand, genInfoSectionDict @7.0.15
 pub fn run(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let default = SECTIONS.iter().map(|s| s.name.to_string());
+    let default = SECTIONS.iter().map(|s| s.name.to_string()).filter(|name| name != "commandstats");
     let mut chosen: BTreeSet<String> = BTreeSet::new();
     if args.len() == 1 {
         chosen.extend(default.clone());

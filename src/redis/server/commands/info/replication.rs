@@ -35,7 +35,12 @@ pub fn replication(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
         );
     }
     let (first, held) = r.backlog.as_ref().map_or((0, 0), |b| (b.first, b.histlen(r.offset)));
-    out.put("master_failover_state", "no-failover");
+    let state = match &r.failover {
+        None => "no-failover",
+        Some(f) if f.in_progress => "failover-in-progress",
+        Some(_) => "waiting-for-sync",
+    };
+    out.put("master_failover_state", state);
     out.put("master_replid", replid_text(&r.replid));
     out.put("master_replid2", replid_text(&r.replid2));
     out.put("master_repl_offset", r.offset);

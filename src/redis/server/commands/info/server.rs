@@ -1,6 +1,7 @@
 //! INFO: the process, its clients, what it counts.
 
 use super::super::super::Server;
+use super::super::super::command::full_name;
 use super::{Fields, VERSION};
 use crate::redis::Cx;
 use crate::redis::repl::{LinkState, replid_text};
@@ -121,6 +122,20 @@ pub fn stats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
         ("total_forks", s.persist.forks),
         ("total_error_replies", st.error_replies),
     ]);
+}
+
+/// redis: genRedisInfoStringCommandStats @7.0.15
+/// deviates: commands take no time; their order is that of their names.
+pub fn commandstats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
+    let mut lines: Vec<_> = s.stats.by_command().iter().map(|(spec, c)| (full_name(spec), c)).collect();
+    lines.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, c) in lines {
+        let value = format!(
+            "calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}",
+            c.done, c.rejected, c.failed
+        );
+        out.put(&format!("cmdstat_{name}"), value);
+    }
 }
 
 pub fn errorstats(s: &Server, _: &Cx<'_>, out: &mut Fields) {
