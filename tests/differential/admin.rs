@@ -146,15 +146,18 @@ fn backup(p: &mut Pair) {
     }
 }
 
-/// What the file says of each node, in sorted order. Whom a replica follows was drawn by lot.
+/// What the file says of each node, in sorted order. Whom a replica follows, whose epoch it then shows, was drawn
+/// by lot.
 fn nodes_json(text: &str, names: &[String]) -> Vec<String> {
     let text = rename(text, names);
     let mut nodes: Vec<String> = text
         .split("  {\n")
         .map(|node| {
-            let lines = node.trim_end_matches([' ', ',', '}', ']', '\n']).lines();
-            let kept = lines.map(|l| if l.contains("\"replicate\": \"") { "replicate" } else { l });
-            kept.collect::<Vec<_>>().join("\n")
+            let follows = node.contains("\"replicate\": \"");
+            let drawn =
+                |line: &&str| follows && (line.contains("replicate") || line.contains("current_epoch"));
+            let lines = node.trim_end_matches([' ', ',', '}', ']', '\n']).lines().filter(|l| !drawn(l));
+            lines.collect::<Vec<_>>().join("\n")
         })
         .collect();
     nodes.sort();

@@ -211,6 +211,8 @@ fn failovers(side: &mut Side, ports: &[u16], out: &mut Vec<(&'static str, Vec<St
     waiting.pop();
     waiting.push(side.field(0, "replication", "master_failover_state"));
     waiting.extend(answers(side, 0, &["FAILOVER ABORT".into()]));
+    side.in_sync(1, 0);
+    side.in_sync(2, 1);
     out.push(("it waits, and is aborted", [waiting, side.state()].concat()));
 
     side.in_sync(1, 0);
