@@ -5,6 +5,8 @@ mod commands;
 mod determinism;
 mod differential;
 mod engine;
+mod hunt;
+mod ingest;
 mod lessons;
 mod regressions;
 mod render;

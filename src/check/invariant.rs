@@ -3,14 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::judge::running;
-use super::ledger::Book;
+use super::ledger::{Book, Cause, ledger};
 use crate::base::{Dur, SimTime};
+use crate::redis::Addr;
+use crate::redis::bus::Bus;
 use crate::redis::bus::view::flag;
 use crate::redis::registry::ClaimId;
+use crate::trace::sentinel::{self, SentinelEvent};
 use crate::trace::{Event, Fact, HostId, NodeId};
 use crate::world::World;
+use crate::world::plan::NodeSpec;
 
 /// When an invariant must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +54,16 @@ enum What {
     OneVote,
     EpochGrows,
     FailMajority,
+    OneWin,
+    OneLeader,
+    ChosenHasData,
+    LossesExplained,
     EpochsUnique,
     ViewsConverge,
+    StatesAgree,
+    CoverageReturns,
+    NoGhosts,
+    SentinelsAgree,
     Failover,
     SameEpoch,
     VoteDenied,
@@ -71,8 +84,16 @@ pub const INVARIANTS: &[Invariant] = invariants! {
     OneVote Always "one-vote-per-epoch" "No master votes twice in one epoch."
     EpochGrows Always "epoch-grows" "The currentEpoch of a node never goes down."
     FailMajority Always "fail-by-majority" "A node is marked FAIL only if a majority of the masters suspected it lately."
+    OneWin Always "one-win-per-epoch" "An epoch is won once: votes count for one election only."
+    OneLeader Always "one-leader-per-epoch" "No two sentinels lead a failover of the same master in the same epoch."
+    ChosenHasData Always "chosen-has-data" "The replica that a sentinel chooses has been in sync with a master since it was started."
+    LossesExplained Always "losses-explained" "Every acknowledged write that is lost has one of the documented causes."
     EpochsUnique Eventually "config-epochs-unique" "After the last fault all masters have different configEpochs."
     ViewsConverge Eventually "views-converge" "After the last fault all running nodes agree on the owner of every slot."
+    StatesAgree Eventually "states-agree" "After the last fault all running nodes say the same cluster_state."
+    CoverageReturns Eventually "coverage-returns" "After the last fault, with every node of the cluster running, all say cluster_state:ok."
+    NoGhosts Eventually "no-ghost-keys" "After the last fault no node holds keys of slots that neither it nor its master serves."
+    SentinelsAgree Eventually "sentinels-agree" "After the last fault all running sentinels name the same master, and it is one."
     Failover Sometimes "failover" "A replica takes over."
     SameEpoch Sometimes "split-election" "Two replicas ask for votes in the same epoch."
     VoteDenied Sometimes "vote-denied" "A master refuses its vote."
@@ -99,12 +120,19 @@ pub enum Held {
 pub struct Finding {
     pub invariant: &'static Invariant,
     pub held: Held,
+    /// The scenario says that its run breaks it: a known defect.
+    pub expected: bool,
 }
 
 impl Finding {
-    /// Whether this is no reason to fail the run.
+    /// Whether this is no reason to fail the run: it holds, or it is broken as the scenario says.
     pub fn is_ok(&self) -> bool {
-        self.invariant.kind == Kind::Sometimes || !matches!(self.held, Held::No { .. })
+        self.invariant.kind == Kind::Sometimes || self.is_broken() == self.expected
+    }
+
+    /// Whether something that must hold does not.
+    pub fn is_broken(&self) -> bool {
+        self.invariant.kind != Kind::Sometimes && matches!(self.held, Held::No { .. })
     }
 }
 
@@ -112,8 +140,12 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let i = self.invariant;
         write!(f, "{} {}: ", i.kind.name(), i.name)?;
+        if self.expected && !self.is_broken() {
+            f.write_str("EXPECTED TO BREAK, and ")?;
+        }
         match &self.held {
             Held::Yes => f.write_str("held"),
+            Held::No { seen, .. } if self.expected => write!(f, "broken as expected: {seen}"),
             Held::No { seen, .. } => {
                 write!(f, "{} {seen}", if i.kind == Kind::Sometimes { "no" } else { "BROKEN" })
             }
@@ -145,6 +177,11 @@ pub struct Monitor {
     /// (observer, suspect) -> until when; MAX = still.
     suspicions: BTreeMap<(HostId, NodeId), SimTime>,
     last_fault: SimTime,
+    /// Who won each epoch, and which sentinel leads in it.
+    wins: BTreeMap<u64, HostId>,
+    leaders: BTreeMap<(Arc<str>, u64), HostId>,
+    /// Processes that were started after the deployment was formed and have not been in sync with a master.
+    unsynced: BTreeSet<HostId>,
 }
 
 impl Monitor {
@@ -166,15 +203,31 @@ impl Monitor {
         let settled = self.settled(w);
         if settled.is_ok() {
             self.converged(w);
+            self.cluster_at_rest(w);
         }
+        let sentinels = settled.and_then(|()| self.sentinels_settled(w));
+        if sentinels.is_ok() {
+            self.sentinels_at_rest(w);
+        }
+        let covered = settled.and_then(|()| all_run(w));
+        if covered.is_ok() {
+            self.covered(w);
+        }
+        self.losses(w);
         let held = |i: &Invariant| match (i.kind, self.broken.get(&i.what)) {
             (Kind::Sometimes, _) if self.met.contains(&i.what) => Held::Yes,
             (Kind::Sometimes, _) => Held::No { at: w.now(), seen: "not in this run".into() },
             (_, Some((at, seen))) => Held::No { at: *at, seen: seen.clone() },
-            (Kind::Eventually, None) => settled.map_or_else(Held::Unjudged, |()| Held::Yes),
+            (Kind::Eventually, None) => match i.what {
+                What::SentinelsAgree => sentinels,
+                What::CoverageReturns => covered,
+                _ => settled,
+            }
+            .map_or_else(Held::Unjudged, |()| Held::Yes),
             (Kind::Always, None) => Held::Yes,
         };
-        INVARIANTS.iter().map(|invariant| Finding { invariant, held: held(invariant) }).collect()
+        let finding = |invariant| Finding { invariant, held: held(invariant), expected: false };
+        INVARIANTS.iter().map(finding).collect()
     }
 
     fn broke(&mut self, what: What, at: SimTime, seen: String) {
@@ -190,7 +243,15 @@ impl Monitor {
             Fact::Ready { .. } => {
                 self.last_fault = e.at;
                 self.suspicions_of(w, e.host);
+                if w.formed_at.is_some() {
+                    self.unsynced.insert(e.host);
+                }
             }
+            Fact::SyncDone | Fact::PartialResync { .. } | Fact::MasterModeEnabled { .. } => {
+                self.unsynced.remove(&e.host);
+            }
+            Fact::ElectionWon { .. } => self.win(w, e),
+            Fact::Sentinel(ref event) => self.sentinel(w, e, event),
             Fact::Paused
             | Fact::Resumed
             | Fact::Busy { .. }
@@ -248,6 +309,44 @@ impl Monitor {
         if let Some(before) = self.votes.insert((id, epoch), to) {
             let (who, a, b) = (w.names.host_name(e.host), w.names.nick(before), w.names.nick(to));
             self.broke(What::OneVote, e.at, format!("{who} voted for {a} and for {b} in epoch {epoch}"));
+        }
+    }
+
+    fn win(&mut self, w: &World, e: &Event) {
+        let Some(bus) = w.bus(e.host) else { return };
+        let epoch = bus.election.epoch;
+        if let Some(before) = self.wins.insert(epoch, e.host) {
+            let (a, b) = (w.names.host_name(before), w.names.host_name(e.host));
+            let seen = match a == b {
+                true => format!("{a} won with the votes of epoch {epoch} a second time"),
+                false => format!("{a} and {b} both won epoch {epoch}"),
+            };
+            self.broke(What::OneWin, e.at, seen);
+        }
+    }
+
+    fn sentinel(&mut self, w: &World, e: &Event, event: &SentinelEvent) {
+        let (Some(s), Some(about)) = (w.sentinel(e.host), &event.about) else { return };
+        match event.event {
+            sentinel::Kind::Elected => {
+                let Some(g) = s.group(&about.group) else { return };
+                let epoch = s.groups[g].failover_epoch;
+                let other = self.leaders.insert((about.group.clone(), epoch), e.host);
+                if let Some(other) = other.filter(|&other| other != e.host) {
+                    let (a, b) = (w.names.host_name(other), w.names.host_name(e.host));
+                    self.broke(What::OneLeader, e.at, format!("{a} and {b} both lead in epoch {epoch}"));
+                }
+            }
+            sentinel::Kind::Selected => {
+                let here = |n: &NodeSpec| n.ip == about.at.ip && n.conf.port == about.at.port;
+                let chosen = w.plan.nodes.iter().position(here).map(|i| HostId(i as u32));
+                if let Some(chosen) = chosen.filter(|h| self.unsynced.contains(h)) {
+                    let (who, whom) = (w.names.host_name(e.host), w.names.host_name(chosen));
+                    let seen = format!("{who} chose {whom}, which has not been in sync since its start");
+                    self.broke(What::ChosenHasData, e.at, seen);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -320,6 +419,94 @@ impl Monitor {
         Ok(())
     }
 
+    /// Whether a failover of sentinels has had time to end and to be told to all.
+    fn sentinels_settled(&self, w: &World) -> Result<(), &'static str> {
+        let sentinels = w.node_hosts().filter_map(|h| w.sentinel(h));
+        let long = sentinels.flat_map(|s| {
+            s.order.iter().map(|&g| {
+                let (group, master) = (&s.groups[g], s.master(g));
+                2 * group.failover_timeout + master.down_after
+            })
+        });
+        match long.max() {
+            None => Err("there are no sentinels"),
+            Some(ms) if w.now().since(self.last_fault) < Dur::ms(ms.max(0) as u64) + Dur::secs(10) => {
+                Err("the last fault or command is too close to the end")
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn sentinels_at_rest(&mut self, w: &World) {
+        let mut named: BTreeMap<Arc<str>, (HostId, Addr)> = BTreeMap::new();
+        for (host, s) in w.node_hosts().filter_map(|h| Some((h, w.sentinel(h)?))) {
+            if w.hosts[host].paused {
+                continue;
+            }
+            for &g in &s.order {
+                let (name, addr) = (s.groups[g].name.clone(), s.current_address(g));
+                let (first, other) = *named.entry(name.clone()).or_insert((host, addr));
+                if other != addr {
+                    let (a, b) = (w.names.host_name(first), w.names.host_name(host));
+                    let seen = format!("{a} says that {other} is {name}, {b} says {addr}");
+                    self.broke(What::SentinelsAgree, w.now(), seen);
+                }
+            }
+        }
+        for (name, (_, addr)) in named {
+            let node = w.plan.nodes.iter().find(|n| n.addr() == addr).and_then(|n| w.host(&n.name));
+            let Some(server) = node.and_then(|h| w.server(h)) else { continue };
+            if server.repl.is_replica() {
+                let seen = format!("{addr}, which they call {name}, is a replica");
+                self.broke(What::SentinelsAgree, w.now(), seen);
+            }
+        }
+    }
+
+    /// What every running node must say by itself when nothing happens any more.
+    fn cluster_at_rest(&mut self, w: &World) {
+        let at = w.now();
+        let nodes: Vec<(HostId, &Bus)> = running(w).filter(|(_, bus)| bus.dict.len() > 1).collect();
+        if let Some((a, first)) = nodes.first()
+            && let Some((b, other)) = nodes.iter().find(|(_, bus)| bus.state_ok != first.state_ok)
+        {
+            let says = |ok| if ok { "ok" } else { "fail" };
+            let (a, b) = (w.names.host_name(*a), w.names.host_name(*b));
+            let seen = format!("{a} says {}, {b} says {}", says(first.state_ok), says(other.state_ok));
+            self.broke(What::StatesAgree, at, seen);
+        }
+        for (host, bus) in nodes {
+            let Some(server) = w.server(host) else { continue };
+            let mine = served_by(bus);
+            let open = |slot| {
+                let importer = w.names.owner(mine).and_then(|h| w.bus(h)).unwrap_or(bus);
+                importer.importing_from.contains_key(&slot)
+            };
+            let ghosts = |slot: &u16| bus.owners.get(*slot) != Some(mine) && !open(*slot);
+            if let Some(slot) = server.db.used_slots().find(ghosts) {
+                let seen = format!("{} holds keys of slot {slot}", w.names.host_name(host));
+                self.broke(What::NoGhosts, at, seen);
+            }
+        }
+    }
+
+    fn covered(&mut self, w: &World) {
+        if let Some((host, _)) = running(w).find(|(_, bus)| bus.dict.len() > 1 && !bus.state_ok) {
+            let seen = format!("{} says cluster_state:fail", w.names.host_name(host));
+            self.broke(What::CoverageReturns, w.now(), seen);
+        }
+    }
+
+    fn losses(&mut self, w: &World) {
+        if w.plan.clients.is_empty() {
+            return;
+        }
+        let all = ledger(w, &self.book, None);
+        if let Some(n) = all.lost_by_cause.get(&Cause::Unexplained) {
+            self.broke(What::LossesExplained, w.now(), format!("{n} writes are gone without a cause"));
+        }
+    }
+
     fn converged(&mut self, w: &World) {
         let at = w.now();
         let nodes: Vec<_> = running(w).filter(|(_, bus)| bus.dict.len() > 1).collect();
@@ -338,6 +525,21 @@ impl Monitor {
                 self.broke(What::EpochsUnique, at, format!("{a} and {b} both have configEpoch {epoch}"));
             }
         }
+    }
+}
+
+/// Whom a node serves the keys of: itself or its master, as it sees them.
+fn served_by(bus: &Bus) -> NodeId {
+    bus.row(bus.my_master_or_me()).id
+}
+
+/// Whether every node that took part in the formation of the cluster runs now.
+fn all_run(w: &World) -> Result<(), &'static str> {
+    let formed = |n: &&NodeSpec| n.conf.cluster_enabled && n.sentinel.is_none() && n.start.is_by_itself();
+    let runs = |n: &NodeSpec| w.host(&n.name).is_some_and(|h| w.bus(h).is_some() && !w.hosts[h].paused);
+    match w.plan.nodes.iter().filter(formed).all(runs) {
+        true => Ok(()),
+        false => Err("a node does not run"),
     }
 }
 

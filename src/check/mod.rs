@@ -23,7 +23,7 @@ use crate::world::{FORMATION_LIMIT, World};
 
 pub use expect::{Count, Expect, Role};
 pub use happening::{Happening, Pattern};
-pub use invariant::{Finding, Held, Monitor};
+pub use invariant::{Finding, Held, Invariant, Monitor};
 pub use judge::judge;
 pub use ledger::{Book, Cause, Ledger, ledger};
 
@@ -34,6 +34,8 @@ pub struct Script {
     pub expectations: Vec<Expectation>,
     /// The run ends this long after the deployment is formed.
     pub end: Dur,
+    /// What the run breaks: a known defect, which must show.
+    pub breaks: Vec<&'static Invariant>,
 }
 
 /// One thing that a scenario expects.
@@ -114,7 +116,10 @@ pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcom
         }
     }
     let book = monitor.book.clone();
-    let findings = monitor.finish(&world);
+    let mut findings = monitor.finish(&world);
+    for f in &mut findings {
+        f.expected = script.breaks.iter().any(|i| i.name == f.invariant.name);
+    }
     Outcome { world, verdicts, findings, book }
 }
 

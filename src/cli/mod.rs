@@ -1,13 +1,20 @@
 //! L6: the command line. One file per subcommand.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{CommandFactory, Parser};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::scenario::lesson::Lang;
 
+pub mod budget;
 pub mod explain;
 pub mod export;
+pub mod hunt;
+pub mod ingest;
 pub mod lab;
 pub mod lessons;
 pub mod play;
@@ -36,6 +43,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
     Lessons(lessons::LessonsArgs),
+    Budget(budget::BudgetArgs),
+    Hunt(hunt::HuntArgs),
+    Ingest(ingest::IngestArgs),
     Slot(slot::SlotArgs),
     WhatIf(what_if::WhatIfArgs),
 }
@@ -52,6 +62,9 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Lessons(args)) => lessons::run(&args),
+        Some(Command::Budget(args)) => budget::run(&args),
+        Some(Command::Hunt(args)) => hunt::run(&args),
+        Some(Command::Ingest(args)) => ingest::run(&args),
         Some(Command::Slot(args)) => slot::run(&args),
         Some(Command::WhatIf(args)) => what_if::run(&args),
     }
@@ -60,4 +73,23 @@ pub fn main() -> ExitCode {
 /// The command line as clap knows it: the book's page of commands is made from this.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// A bar with rate and time left, hidden unless stderr is a terminal. `what`: what is counted.
+fn progress(total: u64, what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&format!(
+        "{{wide_bar}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left"
+    ));
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Is set by the first Ctrl-C; the second ends the program.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, stop.clone());
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, stop.clone());
+    stop
 }

@@ -8,8 +8,11 @@
 //!
 //! Read first: [`mod@compare`] (the rule and its reasons), then [`stats`], [`recording`], [`report`].
 
+pub mod budget;
 pub mod compare;
 pub mod experiment;
+pub mod hunt;
+pub mod ingest;
 pub mod measure;
 pub mod oracle;
 pub mod recording;

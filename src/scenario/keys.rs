@@ -49,6 +49,12 @@ pub(super) const TABLES: &[Table] = &[
                 "10s after the last step",
                 "When the run ends, counted from the moment the cluster is formed.",
             ),
+            key(
+                "breaks",
+                "list of invariants",
+                "none",
+                "Which of the invariants below the run breaks: a known defect. The run fails if one of them holds.",
+            ),
             key("cluster", "table", "needed", "The nodes of a cluster; see `[cluster]`."),
             key(
                 "replication",

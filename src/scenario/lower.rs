@@ -20,6 +20,7 @@ use super::read::read;
 use super::schema::{self, Words};
 use super::{Lesson, Oracle, Question, Scenario};
 use crate::base::Dur;
+use crate::check::invariant::{INVARIANTS, Invariant, Kind};
 use crate::check::{Expectation, Script};
 use crate::params::nearest;
 use crate::world::plan::{ClientPlan, Formation, NodeSpec, Plan, Step};
@@ -131,6 +132,7 @@ impl Lower {
                 1
             }
         });
+        let breaks = self.breaks(&file.breaks);
         let oracle = file.oracle.as_ref().and_then(|o| self.oracle(o));
         if !self.problems.is_empty() {
             return None;
@@ -152,7 +154,7 @@ impl Lower {
             seed,
             lesson: lesson.map(Arc::new),
             plan: Arc::new(plan),
-            script: Script { expectations: std::mem::take(&mut self.expectations), end },
+            script: Script { expectations: std::mem::take(&mut self.expectations), end, breaks },
             questions: std::mem::take(&mut self.questions),
             notes: std::mem::take(&mut self.notes),
             oracle,
@@ -195,6 +197,20 @@ impl Lower {
                 at
             }
         }
+    }
+
+    /// The invariants of these names.
+    fn breaks(&mut self, names: &[Spanned<String>]) -> Vec<&'static Invariant> {
+        let must = || INVARIANTS.iter().filter(|i| i.kind != Kind::Sometimes);
+        let known: Vec<String> = must().map(|i| i.name.to_string()).collect();
+        let mut found = Vec::new();
+        for name in names {
+            match must().find(|i| i.name == name.get_ref()) {
+                Some(invariant) => found.push(invariant),
+                None => self.unknown_name(name, "invariant", &known),
+            }
+        }
+        found
     }
 
     fn oracle(&mut self, o: &schema::Oracle) -> Option<Oracle> {

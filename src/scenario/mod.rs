@@ -3,7 +3,7 @@
 //!
 //! [`load`] reads a file and the redis.conf files that it names; [`parse`] reads a text. The way is
 //! `read` (text to `schema`, the syntax), then `lower` (syntax to meaning). `keys` documents every key and
-//! writes the manual page.
+//! writes the manual page. [`write`](fn@write) goes the way back.
 //!
 //! Knows files and people's mistakes; never how a run goes. Read first: [`Scenario`], then `schema`.
 
@@ -16,6 +16,7 @@ mod read;
 mod schema;
 mod units;
 pub mod vary;
+mod write;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -31,6 +32,7 @@ pub use diagnostics::{Diagnostics, Problem};
 pub use keys::reference_markdown;
 pub use lesson::Lesson;
 pub use lower::{MAX_NODES, MAX_STEPS};
+pub use write::{deed_text, write};
 
 /// A larger file is refused, in bytes.
 pub const MAX_BYTES: u64 = 4 << 20;

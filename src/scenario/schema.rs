@@ -31,6 +31,7 @@ table! {
         teaches: Vec<String>,
         seed: Option<Spanned<i64>>,
         end: Option<Spanned<Time>>,
+        breaks: Vec<Spanned<String>>,
         cluster: Option<Spanned<Cluster>>,
         replication: Option<Spanned<Replication>>,
         sentinel: Option<Spanned<Sentinel>>,

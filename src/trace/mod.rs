@@ -10,6 +10,7 @@ mod digest;
 mod fact;
 pub mod log;
 pub mod ndjson;
+pub mod read;
 pub mod sentinel;
 pub mod text;
 pub mod thought;

@@ -27,6 +27,13 @@ fn the_page_of_scenario_files_is_up_to_date() {
 }
 
 #[test]
+fn the_page_of_faults_and_checks_is_up_to_date() {
+    let text = made_by("src/lab/hunt/swarm.rs and src/check/invariant.rs")
+        + &slotscope::lab::hunt::reference_markdown();
+    page("book/src/reference/checks.md", &text);
+}
+
+#[test]
 fn the_page_of_commands_is_up_to_date() {
     let mut program = slotscope::cli::command().disable_help_subcommand(true).term_width(100);
     program.build();

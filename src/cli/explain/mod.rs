@@ -94,12 +94,12 @@ fn tell(out: &mut impl Write, title: &str, seed: u64, w: &World) -> io::Result<(
     Ok(())
 }
 
-/// The phases of a failover as bars on one scale. Also printed by `run`.
+/// The phases of a failover as bars on one scale. Also printed by `run` and `ingest`.
 pub(super) fn waterfall(out: &mut impl Write, f: &Failover) -> io::Result<()> {
     bars(out, &f.phases, f.injected_at)
 }
 
-fn bars(out: &mut impl Write, phases: &[Phase], zero: SimTime) -> io::Result<()> {
+pub(super) fn bars(out: &mut impl Write, phases: &[Phase], zero: SimTime) -> io::Result<()> {
     let since = |t: SimTime| t.0.saturating_sub(zero.0);
     let end = phases.iter().map(|p| since(p.to)).max().unwrap_or(0).max(1);
     for p in phases {

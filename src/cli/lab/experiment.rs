@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
-use super::{Format, LabArgs, glyphs, progress, refuse};
+use super::{Format, LabArgs, glyphs, refuse};
+use crate::cli::{progress, stop_on_ctrl_c};
 use crate::lab::experiment::{Experiment, FORMAT, Grid, Identity, Place, Sweep, is_precise};
 use crate::lab::report::experiment::{Results, text};
 use crate::lab::report::html;
@@ -159,10 +160,7 @@ fn carry_out(args: &LabArgs, e: &Experiment, place: Place) -> Result<ExitCode, S
         }
         None => (None, Vec::new()),
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C ends the experiment with what is done; the second ends the program.
-    let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, stop.clone());
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, stop.clone());
+    let stop = stop_on_ctrl_c();
     let rows = trials(e, place, rows, store.as_ref(), &stop)?;
     let stopped = stop.load(Ordering::Relaxed);
     if stopped {
@@ -193,7 +191,7 @@ fn trials(
     stop: &AtomicBool,
 ) -> Result<Vec<TrialRow>, String> {
     let broken: Mutex<Option<String>> = Mutex::new(None);
-    let bar = progress(missing(&e.grid, &[], place).len() as u64);
+    let bar = progress(missing(&e.grid, &[], place).len() as u64, "trials");
     bar.inc(rows.len() as u64);
     let run = |&(p, i): &(usize, u64)| {
         if stop.load(Ordering::Relaxed) {

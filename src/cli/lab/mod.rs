@@ -1,13 +1,13 @@
 //! `slotscope lab`: many runs of a scenario, their distributions, and the comparison with a recording
 //! of real Redis.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
+use super::progress;
 use crate::lab::compare::{Options, compare_recording};
 use crate::lab::oracle::{SCENARIOS, Setup, Trial};
 use crate::lab::recording::Recording;
@@ -130,14 +130,6 @@ fn glyphs() -> Glyphs {
     if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode }
 }
 
-fn progress(trials: u64) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} trials, {per_sec}, {eta} left");
-    ProgressBar::new(trials).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
 /// Trials of an oracle scenario: series on clusters, as the recorder's jobs run them.
 fn oracle_trials(
     args: &LabArgs,
@@ -171,7 +163,7 @@ fn oracle_trials(
         jobs = r.params.jobs.unwrap_or(1).max(1);
         length = (r.trials.len() as u64).div_ceil(jobs).max(1);
     }
-    let bar = progress(args.trials);
+    let bar = progress(args.trials, "trials");
     // Series `i` is job `i mod jobs` of round `i / jobs`; trial numbers are as in the recorder.
     let per_round = jobs * length;
     let mut trials: Vec<Trial> = Vec::new();
@@ -205,7 +197,7 @@ fn separate_trials(
     args: &LabArgs,
     trial: impl Fn(u64, u64) -> Option<Trial> + Sync,
 ) -> Result<Vec<TrialRow>, String> {
-    let bar = progress(args.trials);
+    let bar = progress(args.trials, "trials");
     let trials: Vec<Option<Trial>> = (0..args.trials)
         .into_par_iter()
         .map(|k| {

@@ -43,6 +43,21 @@ pub struct AppSpec {
     pub wait: Option<(u32, Dur)>,
 }
 
+impl AppSpec {
+    /// What the names of a client's keys begin with.
+    fn key_name(&self, client: &str) -> String {
+        match &self.keys.tag {
+            Some(tag) => format!("{{{tag}}}:{client}:"),
+            None => format!("{client}:"),
+        }
+    }
+
+    /// The key of this number that the client of this name writes.
+    pub fn key(&self, client: &str, n: u32) -> Vec<u8> {
+        key(&self.key_name(client), n)
+    }
+}
+
 /// How far a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -168,11 +183,7 @@ impl App {
         for &seed in &spec.seeds {
             topology.node(seed);
         }
-        let name = cx.names.host_name(cx.host);
-        let key_name: Arc<str> = match &spec.keys.tag {
-            Some(tag) => format!("{{{tag}}}:{name}:").into(),
-            None => format!("{name}:").into(),
-        };
+        let key_name: Arc<str> = spec.key_name(cx.names.host_name(cx.host)).into();
         let slots = (0..spec.keys.count).map(|n| key_slot(&key(&key_name, n)));
         let lanes = spec.load.lanes().max(1);
         App {
