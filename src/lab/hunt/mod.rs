@@ -79,7 +79,7 @@ impl Hunt {
         let begin = plan.steps.iter().map(|step| step.at).max().unwrap_or_default() + CALM;
         let end = begin + WINDOW;
         let drawn = swarm::draw(plan, &self.faults, seed, begin, WINDOW);
-        let mended = swarm::mend(&drawn, end);
+        let mended = swarm::mend(plan, &drawn, end);
         plan.steps.extend(drawn);
         plan.steps.extend(mended);
         s.seed = seed;

@@ -123,9 +123,11 @@ pub(super) fn draw(plan: &Plan, faults: &[&'static Fault], seed: u64, begin: Dur
     d.steps
 }
 
-/// Undoes at `at` whatever the steps left undone.
-pub(super) fn mend(steps: &[Step], at: Dur) -> Vec<Step> {
+/// Undoes at `at` whatever the steps left undone; slots are given back to whom they belonged first.
+pub(super) fn mend(plan: &Plan, steps: &[Step], at: Dur) -> Vec<Step> {
     let (mut down, mut paused) = (BTreeSet::new(), BTreeSet::new());
+    // Slot and node that was told about it.
+    let mut moved: BTreeSet<(u16, String)> = BTreeSet::new();
     let mut slowed: BTreeMap<String, Action> = BTreeMap::new();
     let mut cut = false;
     for s in steps {
@@ -144,13 +146,30 @@ pub(super) fn mend(steps: &[Step], at: Dur) -> Vec<Step> {
                     slowed.insert(key, undo);
                 }
             }
+            Action::Command { node, words } => {
+                if let [_, what, slot, ..] = words.as_slice()
+                    && what == "SETSLOT"
+                    && let Ok(slot) = slot.parse()
+                {
+                    moved.insert((slot, node.clone()));
+                }
+            }
             _ => {}
         }
     }
     let heal = cut.then(|| Action::Heal { from: Vec::new(), to: Vec::new() });
     let resume = paused.into_iter().map(|node| Action::Resume { node });
     let start = down.into_iter().map(|node| Action::Start { node, wipe: false });
-    let all = heal.into_iter().chain(slowed.into_values()).chain(resume).chain(start);
+    let masters = masters(plan);
+    let back = moved.into_iter().flat_map(|(slot, node)| {
+        let owner = &plan.nodes[owner(slot, masters)].name;
+        let line = |what: &str| format!("CLUSTER SETSLOT {slot} {what}");
+        [line("STABLE"), line(&format!("NODE {{{owner}.id}}"))].map(|line| Action::Command {
+            node: node.clone(),
+            words: line.split(' ').map(str::to_string).collect(),
+        })
+    });
+    let all = heal.into_iter().chain(slowed.into_values()).chain(resume).chain(start).chain(back);
     all.map(|action| Step { at, action }).collect()
 }
 
@@ -170,6 +189,15 @@ fn masters(plan: &Plan) -> usize {
         Formation::NodesConf { masters } => *masters as usize,
         _ => 0,
     }
+}
+
+/// Whose slot it is when the deployment is formed: the number of the node.
+fn owner(slot: u16, masters: usize) -> usize {
+    let owns = |i: &u32| {
+        let (first, last) = master_range(*i, masters as u32);
+        (first..=last).contains(&slot)
+    };
+    (0..masters as u32).find(owns).unwrap_or(0) as usize
 }
 
 struct Draw<'a> {
@@ -314,11 +342,7 @@ impl Draw<'_> {
         let plan = self.plan;
         let masters = masters(plan);
         let slot = self.slot();
-        let owns = |i: u32| {
-            let (first, last) = master_range(i, masters as u32);
-            (first..=last).contains(&slot)
-        };
-        let owner = (0..masters as u32).find(|&i| owns(i)).unwrap_or(0) as usize;
+        let owner = owner(slot, masters);
         let other = (owner + 1 + self.rng.below(masters as u32 - 1) as usize) % masters;
         let (from, to) = (&plan.nodes[owner].name, &plan.nodes[other].name);
         let mut all = vec![
