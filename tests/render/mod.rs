@@ -1,4 +1,5 @@
 //! What a run looks like: logs, timelines, explanations.
 
 mod log_order;
+mod questions;
 mod worlds;

@@ -12,7 +12,7 @@ use slotscope::scenario;
 
 /// Trials that are tried for one recorded trial: what the sentinels log depends on who sees what first, and
 /// some orders are rare.
-const TRIES: u64 = 60;
+const TRIES: u64 = 240;
 
 /// `scenario/variant` or `scenario/variant/what is special` to the lines of the sentinels of one recorded trial, as `[node, text]`.
 fn recorded() -> BTreeMap<String, Vec<(String, String)>> {
