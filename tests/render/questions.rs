@@ -7,6 +7,8 @@ use std::process::Command;
 use serde::Deserialize;
 
 const PAGE: &str = "book/src/questions.md";
+/// Lines that come once for each pair of nodes, or in every run.
+const NOISE: [&str; 3] = ["are dropped from now on", "arrive again", "the deployment is formed"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +40,10 @@ impl Question {
             None => 0,
         };
         let part = lines[from..].iter().take(self.lines.unwrap_or(usize::MAX));
-        let wanted = |l: &str| self.show.is_empty() || self.show.iter().any(|s| l.contains(s.as_str()));
+        let wanted = |l: &str| {
+            let asked = self.show.is_empty() || self.show.iter().any(|s| l.contains(s.as_str()));
+            asked && !NOISE.iter().any(|n| l.contains(n))
+        };
         let shown: Vec<&str> = part.copied().filter(|l| wanted(l)).collect();
         shown.join("\n").trim_matches('\n').to_string()
     }

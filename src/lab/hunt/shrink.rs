@@ -77,7 +77,7 @@ impl Shrink<'_> {
         breaks
     }
 
-    fn plan<'p>(s: &'p mut Scenario) -> &'p mut Plan {
+    fn plan(s: &mut Scenario) -> &mut Plan {
         Arc::make_mut(&mut s.plan)
     }
 

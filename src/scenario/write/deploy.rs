@@ -203,8 +203,8 @@ fn given_place(nodes: &[&NodeSpec], n: &NodeSpec) -> Place {
 
 /// Hosts, racks and zones of nodes that all have one.
 fn places(out: &mut String, nodes: &[&NodeSpec]) {
-    let of: [(&str, fn(&Place) -> &Option<String>); 3] =
-        [("hosts", |p| &p.host), ("racks", |p| &p.rack), ("zones", |p| &p.zone)];
+    type Part = fn(&Place) -> &Option<String>;
+    let of: [(&str, Part); 3] = [("hosts", |p| &p.host), ("racks", |p| &p.rack), ("zones", |p| &p.zone)];
     for (key, part) in of {
         if let Some(mut all) = all_have(nodes, part) {
             // The shortest beginning that repeats.
