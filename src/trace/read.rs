@@ -1,6 +1,6 @@
 //! The way back: lines of Redis's log become facts, as far as a line says what happened.
 //!
-//! [`line`] takes a line apart, [`fact`] reads its text. What Redis prints with numbers that it does not explain
+//! `line` takes a line apart, [`fact`] reads its text. What Redis prints with numbers that it does not explain
 //! stays out: a fact that comes from a log may say less than one of a run.
 
 use std::net::Ipv4Addr;

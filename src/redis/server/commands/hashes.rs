@@ -143,7 +143,7 @@ pub fn hincrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comm
     Some(Value::Bulk(sum))
 }
 
-/// HRANDFIELD key [count [WITHVALUES]]
+/// HRANDFIELD key \[count \[WITHVALUES\]\]
 ///
 /// redis: hrandfieldCommand, hrandfieldWithCountCommand @7.0.15
 /// deviates: fields that are to differ come in the order of the hash.

@@ -337,7 +337,7 @@ pub fn renamenx(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
     rename_generic(s, cx, caller, args, true)
 }
 
-/// COPY source destination [DB destination-db] [REPLACE]
+/// COPY source destination \[DB destination-db\] \[REPLACE\]
 ///
 /// redis: copyCommand @7.0.15
 /// deviates: there is one database, so DB changes nothing.

@@ -117,7 +117,7 @@ fn take_over(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, id: &[u8]) -> Resu
     Ok(())
 }
 
-/// FAILOVER [TO host port [FORCE]] [TIMEOUT milliseconds], FAILOVER ABORT
+/// FAILOVER \[TO host port \[FORCE\]\] \[TIMEOUT milliseconds\], FAILOVER ABORT
 ///
 /// redis: failoverCommand @7.0.15
 pub fn failover(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {

@@ -73,7 +73,7 @@ pub fn smove(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
     Some(Value::Int(1))
 }
 
-/// SPOP key [count]: replicas are told whom it took.
+/// SPOP key \[count\]: replicas are told whom it took.
 ///
 /// redis: spopCommand, spopWithCountCommand @7.0.15
 pub fn spop(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
@@ -109,7 +109,7 @@ pub fn spop(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     })
 }
 
-/// SRANDMEMBER key [count]
+/// SRANDMEMBER key \[count\]
 ///
 /// redis: srandmemberCommand, srandmemberWithCountCommand @7.0.15
 /// deviates: members that are to differ come in the order of the set.
