@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::{progress, stop_on_ctrl_c};
+use super::{Format, progress, stop_on_ctrl_c};
 use crate::lab::budget::{Pauses, Price, budget, recommended};
 use crate::lab::stats::quantile;
 use crate::scenario;
@@ -38,12 +38,6 @@ pub struct BudgetArgs {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub fn run(args: &BudgetArgs) -> ExitCode {

@@ -23,6 +23,13 @@ pub mod shot;
 pub mod slot;
 pub mod what_if;
 
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
 #[derive(Parser)]
 #[command(name = "slotscope", version, about)]
 struct Cli {

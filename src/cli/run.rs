@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::Format;
 use crate::check::{self, Ledger, Outcome};
 use crate::explain;
 use crate::scenario::{Scenario, library};
@@ -35,12 +36,6 @@ pub struct RunArgs {
     /// Write one log file per node into DIR, in Redis's format.
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub fn run(args: &RunArgs) -> ExitCode {

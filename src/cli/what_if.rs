@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::Format;
 use crate::lab::stats::{quantile, sorted};
 use crate::lab::what_if::loss::{Kind, Unit, judge, judge_loss};
 use crate::lab::what_if::moves::{Move, repair};
@@ -43,12 +44,6 @@ pub struct WhatIfArgs {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// What must hold.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::Format;
 use crate::base::SimTime;
 use crate::explain::{self, Failover, Phase};
 use crate::scenario;
@@ -28,12 +29,6 @@ pub struct ExplainArgs {
     /// How it is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Characters of the longest bar of a waterfall.

@@ -24,6 +24,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use super::Format;
 use crate::slot::{Measure, TagRule, hash_tag, key_slot};
 use layout::Layout;
 use report::{Options, report};
@@ -86,12 +87,6 @@ pub struct SlotArgs {
 enum By {
     Keys,
     Bytes,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq)]
-enum Format {
-    Text,
-    Json,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
