@@ -32,7 +32,7 @@ pub use diagnostics::{Diagnostics, Problem};
 pub use keys::reference_markdown;
 pub use lesson::Lesson;
 pub use lower::{MAX_NODES, MAX_STEPS};
-pub use write::{deed_text, write};
+pub use write::{command_line, deed_text, write};
 
 /// A larger file is refused, in bytes.
 pub const MAX_BYTES: u64 = 4 << 20;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::base::Dur;
 use crate::scenario::{self, Source};
-use crate::world::plan::Action;
+use crate::world::plan::{Action, Plan};
 
 /// A deed as a line of the console.
 pub fn line(action: &Action) -> String {
@@ -20,14 +20,14 @@ pub fn line(action: &Action) -> String {
         Action::Cut { from, to, .. } => format!("cut {} from {}", from.join(" "), to.join(" ")),
         Action::Heal { from, .. } if from.is_empty() => "heal".into(),
         Action::Heal { from, .. } => format!("heal {}", from.join(" ")),
-        Action::Slow { from, extra, .. } => format!("slow {} {}", from.join(" "), time(*extra)),
+        Action::Slow { from, extra, .. } => format!("slow {} {}", from.join(" "), extra),
         Action::ClockJump { node, by_us } => format!("clock {node} {}", signed(*by_us)),
-        Action::Busy { node, time: d } => format!("busy {node} {}", time(*d)),
+        Action::Busy { node, time: d } => format!("busy {node} {d}"),
         Action::DiskFull { node, full: true } => format!("fill-disk {node}"),
         Action::DiskFull { node, full: false } => format!("free-disk {node}"),
-        Action::SlowDisk { node, extra } => format!("slow-disk {node} {}", time(*extra)),
-        Action::Command { node, words } => format!("{node}> {}", quoted(words)),
-        Action::RedisCli { words, .. } => format!("redis-cli {}", quoted(words)),
+        Action::SlowDisk { node, extra } => format!("slow-disk {node} {}", extra),
+        Action::Command { node, words } => format!("{node}> {}", scenario::command_line(words)),
+        Action::RedisCli { words, .. } => format!("redis-cli {}", scenario::command_line(words)),
         Action::Copy { from, to } => format!("copy {from} to {to}"),
         Action::Say { text } => format!("say {text}"),
     }
@@ -46,66 +46,16 @@ pub fn short(action: &Action) -> String {
 }
 
 /// A deed as a step of a scenario file, with the empty line before it.
-pub fn toml(at: Dur, action: &Action) -> String {
-    let names = |all: &[String]| match all {
-        [one] => text(one),
-        all => format!("[{}]", all.iter().map(|n| text(n)).collect::<Vec<_>>().join(", ")),
-    };
-    let deed = match action {
-        Action::Kill { node } => format!("do.kill = {}", text(node)),
-        Action::Start { node, wipe: false } => format!("do.start = {}", text(node)),
-        Action::Start { node, wipe: true } => format!("do.start-empty = {}", text(node)),
-        Action::Restart { node, wipe } => {
-            let disk = if *wipe { ", disk = \"empty\"" } else { "" };
-            format!("do.restart = {{ node = {}{disk} }}", text(node))
-        }
-        Action::Terminate { node } => format!("do.stop = {}", text(node)),
-        Action::Crash { node } => format!("do.power-loss = {}", text(node)),
-        Action::Pause { node } => format!("do.pause = {}", text(node)),
-        Action::Resume { node } => format!("do.resume = {}", text(node)),
-        Action::Cut { from, to, both } => {
-            let one_way = if *both { "" } else { ", one-way = true" };
-            format!("do.cut = {{ from = {}, to = {}{one_way} }}", names(from), names(to))
-        }
-        Action::Heal { from, .. } if from.is_empty() => "do.heal = \"all\"".into(),
-        Action::Heal { from, .. } => format!("do.heal = {}", names(from)),
-        Action::Slow { from, to, extra } => {
-            format!(
-                "do.slow = {{ from = {}, to = {}, extra = \"{}\" }}",
-                names(from),
-                names(to),
-                time(*extra)
-            )
-        }
-        Action::ClockJump { node, by_us } => {
-            format!("do.clock-jump = {{ node = {}, by = \"{}\" }}", text(node), signed(*by_us))
-        }
-        Action::Busy { node, time: d } => {
-            format!("do.busy = {{ node = {}, time = \"{}\" }}", text(node), time(*d))
-        }
-        Action::DiskFull { node, full: true } => format!("do.fill-disk = {}", text(node)),
-        Action::DiskFull { node, full: false } => format!("do.free-disk = {}", text(node)),
-        Action::SlowDisk { node, extra } => {
-            format!("do.slow-disk = {{ node = {}, extra = \"{}\" }}", text(node), time(*extra))
-        }
-        Action::Command { node, words } => {
-            format!("do.command = {{ node = {}, run = {} }}", text(node), text(&quoted(words)))
-        }
-        Action::RedisCli { words, answers } => {
-            let answers = answers.iter().map(|a| text(a)).collect::<Vec<_>>().join(", ");
-            format!("do.redis-cli = {{ run = {}, answers = [{answers}] }}", text(&quoted(words)))
-        }
-        Action::Copy { from, to } => format!("do.copy = {{ from = {}, to = {} }}", text(from), text(to)),
-        Action::Say { text: said } => format!("say = {}", text(said)),
-    };
-    format!("\n[[step]]\nat = \"{}\"\n{deed}\n", time(at))
+pub fn toml(plan: &Plan, at: Dur, action: &Action) -> String {
+    let key = if matches!(action, Action::Say { .. }) { "" } else { "do." };
+    format!("\n[[step]]\nat = \"{at}\"\n{key}{}\n", scenario::deed_text(plan, action))
 }
 
 /// The text of a scenario with deeds as further steps, in their order of time.
-pub fn with_steps(scenario: &str, deeds: &[(Dur, Action)]) -> String {
+pub fn with_steps(scenario: &str, plan: &Plan, deeds: &[(Dur, Action)]) -> String {
     let mut out = scenario.trim_end().to_string() + "\n";
     for (at, action) in deeds {
-        let step = toml(*at, action);
+        let step = toml(plan, *at, action);
         match first_step_after(&out, *at) {
             Some(place) => out.insert_str(place, &format!("{}\n", step.trim_start())),
             None => out.push_str(&step),
@@ -149,16 +99,16 @@ pub fn save(
     if file.exists() {
         return Err(format!("{} exists; choose another name", file.display()));
     }
-    let mut text = with_steps(&source.text, deeds);
     let read = |text: &str| {
         scenario::parse(&source.name, text, &source.dir).map_err(|e| format!("it would not read back: {e}"))
     };
+    let mut text = with_steps(&source.text, &read(&source.text)?.plan, deeds);
     let written = read(&text)?;
     if written.seed != seed {
         text = with_key(&text, "seed", &seed.to_string());
     }
     if written.script.end < end {
-        text = with_key(&text, "end", &format!("\"{}\"", time(end)));
+        text = with_key(&text, "end", &format!("\"{end}\""));
     }
     read(&text)?;
     let dir = file.parent().unwrap_or(Path::new(""));
@@ -204,37 +154,8 @@ fn with_key(text: &str, key: &str, value: &str) -> String {
     format!("{line}{text}")
 }
 
-/// Without loss: `1500ms` or `12345678us`.
-fn time(d: Dur) -> String {
-    match d.0 {
-        us if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
-        us if us % 1000 == 0 => format!("{}ms", us / 1000),
-        us => format!("{us}us"),
-    }
-}
-
 fn signed(us: i64) -> String {
-    format!("{}{}", if us < 0 { "-" } else { "" }, time(Dur(us.unsigned_abs())))
-}
-
-/// A string of TOML.
-fn text(s: &str) -> String {
-    toml::Value::String(s.to_string()).to_string()
-}
-
-/// Words as one line that is split into them again.
-fn quoted(words: &[String]) -> String {
-    let plain = |w: &String| {
-        !w.is_empty() && w.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"\"'\\".contains(c))
-    };
-    let quote = |w: &String| {
-        if plain(w) {
-            return w.clone();
-        }
-        let escaped = w.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
-        format!("\"{escaped}\"")
-    };
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+    format!("{}{}", if us < 0 { "-" } else { "" }, Dur(us.unsigned_abs()))
 }
 
 #[cfg(test)]
@@ -281,13 +202,13 @@ mod tests {
         let source = crate::scenario::source(file).expect("a scenario of the program");
         let deeds: Vec<(Dur, Action)> =
             all.into_iter().enumerate().map(|(i, a)| (Dur(11_000_001 + i as u64), a)).collect();
-        let written = with_steps(&source.text, &deeds);
+        let before = crate::scenario::parse("as it was", &source.text, &source.dir).expect("a scenario");
+        let written = with_steps(&source.text, &before.plan, &deeds);
         let read = crate::scenario::parse("saved", &written, &source.dir).expect("a scenario");
         let steps: Vec<(Dur, Action)> = read.plan.steps.iter().map(|s| (s.at, s.action.clone())).collect();
         for deed in &deeds {
             assert!(steps.contains(deed), "{deed:?}");
         }
-        let before = crate::scenario::parse("as it was", &source.text, &source.dir).expect("a scenario");
         assert_eq!(steps.len(), before.plan.steps.len() + deeds.len());
     }
 }

@@ -9,7 +9,7 @@ mod steps;
 use std::fmt::Write as _;
 use std::path::Path;
 
-pub use steps::deed_text;
+pub use steps::{command_line, deed_text};
 
 use super::{Scenario, parse};
 use crate::base::Dur;

@@ -119,10 +119,10 @@ fn value(plan: &Plan, action: &Action) -> String {
             table(&[("node", Some(quoted(node))), ("by", Some(by))])
         }
         Action::Command { node, words } => {
-            table(&[("node", Some(quoted(node))), ("run", Some(quoted(&line(words))))])
+            table(&[("node", Some(quoted(node))), ("run", Some(quoted(&command_line(words))))])
         }
         Action::RedisCli { words, answers } => table(&[
-            ("run", Some(quoted(&line(words)))),
+            ("run", Some(quoted(&command_line(words)))),
             ("answers", (!answers.is_empty()).then(|| list(answers))),
         ]),
         Action::Busy { node, time: t } => table(&[("node", Some(quoted(node))), ("time", Some(time(*t)))]),
@@ -144,8 +144,8 @@ fn other_group(plan: &Plan, from: &[String], to: &[String]) -> Option<String> {
     (!others.eq(to.iter())).then(|| words(to))
 }
 
-/// Words as one would type them.
-fn line(words: &[String]) -> String {
+/// Words as one would type them; [`crate::resp::split_args`] takes them apart again.
+pub fn command_line(words: &[String]) -> String {
     let plain = |w: &str| {
         !w.is_empty() && w.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\'))
     };

@@ -219,7 +219,9 @@ impl Model {
     /// What was done by hand so far, as steps of a scenario.
     pub fn steps_text(&self) -> String {
         let formed = self.timeline.formed_at().unwrap_or_default();
-        self.timeline.deeds().iter().map(|(at, action)| steps::toml(at.since(formed), action)).collect()
+        let plan = self.timeline.plan();
+        let deeds = self.timeline.deeds().iter();
+        deeds.map(|(at, action)| steps::toml(&plan, at.since(formed), action)).collect()
     }
 
     /// Writes the present future as a scenario file.
