@@ -20,7 +20,7 @@ use slotscope::redis::client::workload::{Keys, Load, Spread};
 use slotscope::redis::client::{AppSpec, ClientSpec, ReadFrom, Rules};
 use slotscope::trace::Level;
 use slotscope::world::net::NetModel;
-use slotscope::world::plan::{ClientPlan, ClockSpec, Formation, HostModel, NodeSpec, Plan, Start};
+use slotscope::world::plan::{ClientPlan, Formation, NodeSpec, Plan, Start};
 use slotscope::world::queue::Queue;
 use slotscope::world::timeline::Timeline;
 use slotscope::world::{Ev, World};
@@ -34,25 +34,15 @@ fn plan(nodes: u32, node_timeout: u64) -> Arc<Plan> {
         conf.cluster_node_timeout = node_timeout;
         conf.save.clear();
         NodeSpec {
-            name: format!("n{}", i + 1),
             ip: Ipv4Addr::new(10, 0, (i / 250) as u8, (i % 250 + 1) as u8),
-            conf: Arc::new(conf),
-            sentinel: None,
-            place: Default::default(),
             start: Start::Random(Dur::secs(1)),
-            disk: Default::default(),
-            clock: ClockSpec::default(),
+            ..NodeSpec::new(format!("n{}", i + 1), conf)
         }
     };
     Arc::new(Plan {
-        title: format!("{nodes} idle nodes"),
-        nodes: (0..nodes).map(node).collect(),
-        clients: Vec::new(),
         formation: Formation::NodesConf { masters: nodes / 2 },
         network: NetModel::LAN,
-        host: HostModel::default(),
-        steps: Vec::new(),
-        epoch_us: 1_800_000_000_000_000,
+        ..Plan::new(format!("{nodes} idle nodes"), (0..nodes).map(node).collect())
     })
 }
 

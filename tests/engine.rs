@@ -12,7 +12,7 @@ use slotscope::scenario::{self, Scenario};
 use slotscope::trace::Level;
 use slotscope::world::World;
 use slotscope::world::net::{Conn, NetModel};
-use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Plan, Start};
+use slotscope::world::plan::{Formation, NodeSpec, Plan, Start};
 
 /// Every cluster scenario of the repository.
 fn scenarios() -> Vec<Scenario> {
@@ -66,25 +66,15 @@ fn idle(nodes: u8) -> World {
         conf.cluster_enabled = true;
         conf.cluster_node_timeout = 15_000;
         NodeSpec {
-            name: format!("n{}", i + 1),
             ip: Ipv4Addr::new(10, 0, 0, i + 1),
-            conf: Arc::new(conf),
-            sentinel: None,
-            place: Default::default(),
             start: Start::Random(Dur::secs(1)),
-            disk: Default::default(),
-            clock: ClockSpec::default(),
+            ..NodeSpec::new(format!("n{}", i + 1), conf)
         }
     };
     let plan = Plan {
-        title: format!("{nodes} idle nodes"),
-        nodes: (0..nodes).map(node).collect(),
-        clients: Vec::new(),
         formation: Formation::NodesConf { masters: u32::from(nodes) / 2 },
         network: NetModel::LAN,
-        host: HostModel::default(),
-        steps: Vec::new(),
-        epoch_us: 1_800_000_000_000_000,
+        ..Plan::new(format!("{nodes} idle nodes"), (0..nodes).map(node).collect())
     };
     let mut w = World::new(Arc::new(plan), 1, Level::Headline);
     assert!(w.run_until_formed());

@@ -22,7 +22,7 @@ use crate::redis::{Addr, admin::Admin};
 use crate::slot::key_slot;
 use crate::trace::{Fact, HostId, Level};
 use crate::world::host::Program;
-use crate::world::plan::{Action, ClockSpec, Formation, NodeSpec, Place, Plan, Start};
+use crate::world::plan::{Action, Formation, NodeSpec, Plan, Start};
 use crate::world::{World, probe};
 
 /// What a trial measured: metric to value, `None` if it was looked for and did not happen.
@@ -188,14 +188,9 @@ impl Setup {
                 let mut conf = conf.clone();
                 conf.port = 23000 + i as u16;
                 NodeSpec {
-                    name: format!("n{i}"),
                     ip: Ipv4Addr::new(127, 0, 1 + (i / 250) as u8, (i % 250) as u8),
-                    conf: Arc::new(conf),
-                    sentinel: None,
-                    place: Place::default(),
                     start: Start::At(Dur::ZERO),
-                    disk: Default::default(),
-                    clock: ClockSpec::default(),
+                    ..NodeSpec::new(format!("n{i}"), conf)
                 }
             })
             .collect();

@@ -25,6 +25,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// These nodes on one machine's loopback; nothing is done to them.
+    pub fn new(title: impl Into<String>, nodes: Vec<NodeSpec>) -> Plan {
+        Plan {
+            title: title.into(),
+            nodes,
+            clients: Vec::new(),
+            formation: Formation::None,
+            network: NetModel::LOOPBACK,
+            host: HostModel::default(),
+            steps: Vec::new(),
+            epoch_us: 1_800_000_000_000_000,
+        }
+    }
     /// Whether sentinels watch the data nodes.
     pub fn has_sentinels(&self) -> bool {
         self.nodes.iter().any(|n| n.sentinel.is_some())
@@ -52,6 +65,19 @@ pub struct NodeSpec {
 }
 
 impl NodeSpec {
+    /// A server at 127.0.0.1 with an empty disk and a right clock, which only a step starts.
+    pub fn new(name: impl Into<String>, conf: Config) -> NodeSpec {
+        NodeSpec {
+            name: name.into(),
+            ip: Ipv4Addr::LOCALHOST,
+            conf: Arc::new(conf),
+            sentinel: None,
+            place: Place::default(),
+            start: Start::Never,
+            disk: Disk::default(),
+            clock: ClockSpec::default(),
+        }
+    }
     pub fn addr(&self) -> Addr {
         Addr { ip: self.ip, port: self.conf.port }
     }

@@ -304,8 +304,8 @@ fn weight(world: &World) -> u64 {
 mod tests {
     use super::*;
     use crate::params::Config;
-    use crate::world::net::NetModel;
-    use crate::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Start};
+
+    use crate::world::plan::{Formation, NodeSpec, Start};
 
     fn conf(port: u16) -> Config {
         let mut conf = Config::default();
@@ -318,23 +318,12 @@ mod tests {
     fn plan() -> Arc<Plan> {
         let nodes = (0..6u16)
             .map(|i| NodeSpec {
-                name: format!("n{}", i + 1),
-                ip: std::net::Ipv4Addr::LOCALHOST,
-                conf: Arc::new(conf(7000 + i)),
-                sentinel: None,
-                place: Place::default(),
                 start: Start::At(Dur::ZERO),
-                disk: Default::default(),
-                clock: ClockSpec::default(),
+                ..NodeSpec::new(format!("n{}", i + 1), conf(7000 + i))
             })
             .collect();
         Arc::new(Plan {
-            title: "a master dies".into(),
-            nodes,
-            clients: vec![],
             formation: Formation::NodesConf { masters: 3 },
-            network: NetModel::LOOPBACK,
-            host: HostModel::default(),
             steps: vec![
                 Step { at: Dur::secs(1), action: Action::Kill { node: "n1".into() } },
                 Step {
@@ -342,7 +331,7 @@ mod tests {
                     action: Action::Command { node: "n2".into(), words: vec!["PING".into()] },
                 },
             ],
-            epoch_us: 1_800_000_000_000_000,
+            ..Plan::new("a master dies", nodes)
         })
     }
 

@@ -3,21 +3,19 @@
 //! cluster must come out the same.
 
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slotscope::base::Dur;
 use slotscope::params::{Config, Source};
-use slotscope::redis::{Disk, File};
+use slotscope::redis::File;
 use slotscope::resp::split_args;
 use slotscope::slot::key_slot;
 use slotscope::text::{NodeFlags, parse_nodes};
 use slotscope::trace::{Fact, Level};
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{NodeSpec, Plan, Start};
 
 use super::proxy::{Proxies, Words};
 use super::real::{self, Servers};
@@ -478,25 +476,7 @@ fn plan(ports: &[u16]) -> Plan {
         }
         conf.port = port;
         conf.cluster_enabled = true;
-        NodeSpec {
-            name: format!("n{}", i + 1),
-            ip: Ipv4Addr::LOCALHOST,
-            conf: Arc::new(conf),
-            sentinel: None,
-            place: Place::default(),
-            start: Start::At(Dur::ms(10 * i as u64)),
-            disk: Disk::default(),
-            clock: ClockSpec::default(),
-        }
+        NodeSpec { start: Start::At(Dur::ms(10 * i as u64)), ..NodeSpec::new(format!("n{}", i + 1), conf) }
     };
-    Plan {
-        title: "operations".into(),
-        nodes: ports.iter().enumerate().map(node).collect(),
-        clients: Vec::new(),
-        formation: Formation::None,
-        network: NetModel::LOOPBACK,
-        host: HostModel::default(),
-        steps: Vec::new(),
-        epoch_us: 1_800_000_000_000_000,
-    }
+    Plan::new("operations", ports.iter().enumerate().map(node).collect())
 }

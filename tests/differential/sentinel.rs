@@ -6,19 +6,16 @@
 //! quorum is 1), and r1 has the better priority.
 
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slotscope::base::Dur;
 use slotscope::params::{Config, Source, parse_sentinel_conf};
-use slotscope::redis::Disk;
 use slotscope::resp::{Protocol, ReplyReader, Value};
 use slotscope::text::parse_info;
 use slotscope::trace::Level;
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{Action, NodeSpec, Plan};
 
 use super::real::{self, Directives, Servers};
 use super::shape::Names;
@@ -87,27 +84,9 @@ fn simulated(ports: &[u16]) -> World {
             conf.port = ports[n];
             (conf, None)
         };
-        NodeSpec {
-            name: name.to_string(),
-            ip: Ipv4Addr::LOCALHOST,
-            conf: Arc::new(conf),
-            sentinel,
-            place: Place::default(),
-            start: Start::Never,
-            disk: Disk::default(),
-            clock: ClockSpec::default(),
-        }
+        NodeSpec { sentinel, ..NodeSpec::new(*name, conf) }
     };
-    let plan = Plan {
-        title: "sentinels".into(),
-        nodes: NODES.iter().enumerate().map(node).collect(),
-        clients: Vec::new(),
-        formation: Formation::None,
-        network: NetModel::LOOPBACK,
-        host: HostModel::default(),
-        steps: Vec::new(),
-        epoch_us: 1_800_000_000_000_000,
-    };
+    let plan = Plan::new("sentinels", NODES.iter().enumerate().map(node).collect());
     let mut world = World::new(Arc::new(plan), 1, Level::Headline);
     for name in NODES {
         world.act(&Action::Start { node: name.into(), wipe: false });

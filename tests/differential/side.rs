@@ -1,17 +1,14 @@
 //! Servers that are no cluster, real or simulated, under one set of questions.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use slotscope::base::Dur;
 use slotscope::params::{Config, Source};
-use slotscope::redis::Disk;
 use slotscope::resp::Value;
 use slotscope::trace::Level;
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{Action, NodeSpec, Plan};
 
 use super::real::Servers;
 use crate::support::ask_when_free;
@@ -31,27 +28,9 @@ impl Side {
                 conf.set(name, &[value], Source::File).expect("a directive of Redis");
             }
             conf.port = port;
-            NodeSpec {
-                name: name(i),
-                ip: Ipv4Addr::LOCALHOST,
-                conf: Arc::new(conf),
-                sentinel: None,
-                place: Place::default(),
-                start: Start::Never,
-                disk: Disk::default(),
-                clock: ClockSpec::default(),
-            }
+            NodeSpec::new(name(i), conf)
         };
-        let plan = Plan {
-            title: "servers".into(),
-            nodes: ports.iter().enumerate().map(node).collect(),
-            clients: Vec::new(),
-            formation: Formation::None,
-            network: NetModel::LOOPBACK,
-            host: HostModel::default(),
-            steps: Vec::new(),
-            epoch_us: 1_800_000_000_000_000,
-        };
+        let plan = Plan::new("servers", ports.iter().enumerate().map(node).collect());
         let mut world = World::new(Arc::new(plan), 1, Level::Headline);
         for i in 0..ports.len() {
             world.act(&Action::Start { node: name(i), wipe: false });

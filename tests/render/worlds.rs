@@ -7,8 +7,7 @@ use slotscope::base::Dur;
 use slotscope::params::Config;
 use slotscope::trace::Level;
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start, Step};
+use slotscope::world::plan::{Action, Formation, NodeSpec, Plan, Start, Step};
 
 /// 23 Nov 2026 09:48:26 UTC.
 const EPOCH_US: u64 = 1_795_427_306_000_000;
@@ -22,26 +21,17 @@ pub fn cluster(masters: u32, replicas: u32, steps: Vec<(Dur, Action)>) -> Plan {
             conf.cluster_enabled = true;
             conf.cluster_node_timeout = 2000;
             NodeSpec {
-                name: format!("n{}", i + 1),
                 ip: Ipv4Addr::new(127, 0, 1, 1 + i as u8),
-                conf: Arc::new(conf),
-                sentinel: None,
-                place: Place::default(),
                 start: Start::Random(Dur::secs(1)),
-                disk: Default::default(),
-                clock: ClockSpec::default(),
+                ..NodeSpec::new(format!("n{}", i + 1), conf)
             }
         })
         .collect();
     Plan {
-        title: "by hand".into(),
-        nodes,
-        clients: Vec::new(),
         formation: Formation::RedisCli { replicas },
-        network: NetModel::LOOPBACK,
-        host: HostModel::default(),
         steps: steps.into_iter().map(|(at, action)| Step { at, action }).collect(),
         epoch_us: EPOCH_US,
+        ..Plan::new("by hand", nodes)
     }
 }
 

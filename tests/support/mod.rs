@@ -1,17 +1,14 @@
 //! A simulated cluster to send commands to.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use slotscope::base::Dur;
 use slotscope::params::{Config, Source};
-use slotscope::redis::Disk;
 use slotscope::resp::Value;
 use slotscope::text::{NodesText, parse_nodes};
 use slotscope::trace::{HostId, Level};
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{Action, Formation, NodeSpec, Plan, Start};
 
 /// Three masters and three replicas on one machine, as redis-cli creates them. Nodes are numbered from 0
 /// in the order of their ports; the first three are the masters.
@@ -72,27 +69,9 @@ impl Cluster {
             }
             conf.port = port;
             conf.cluster_enabled = clustered;
-            NodeSpec {
-                name: format!("n{}", i + 1),
-                ip: Ipv4Addr::LOCALHOST,
-                conf: Arc::new(conf),
-                sentinel: None,
-                place: Place::default(),
-                start: start(i),
-                disk: Disk::default(),
-                clock: ClockSpec::default(),
-            }
+            NodeSpec { start: start(i), ..NodeSpec::new(format!("n{}", i + 1), conf) }
         };
-        let plan = Plan {
-            title: "commands".into(),
-            nodes: all.iter().enumerate().map(node).collect(),
-            clients: Vec::new(),
-            formation,
-            network: NetModel::LOOPBACK,
-            host: HostModel::default(),
-            steps: Vec::new(),
-            epoch_us: 1_800_000_000_000_000,
-        };
+        let plan = Plan { formation, ..Plan::new("commands", all.iter().enumerate().map(node).collect()) };
         let mut world = World::new(Arc::new(plan), seed, Level::Headline);
         assert!(world.run_until_formed(), "the cluster does not form");
         Cluster { world }

@@ -1,6 +1,5 @@
 //! A failover told by hand: six nodes that never run, their facts, and what an observer would see.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use slotscope::base::{Dur, SimTime};
@@ -12,8 +11,7 @@ use slotscope::tui::Model;
 use slotscope::tui::model::Details;
 use slotscope::tui::theme::{Depth, Theme};
 use slotscope::world::World;
-use slotscope::world::net::NetModel;
-use slotscope::world::plan::{ClockSpec, Formation, HostModel, NodeSpec, Place, Plan, Start};
+use slotscope::world::plan::{NodeSpec, Plan};
 use slotscope::world::probe::beliefs::{Belief, Beliefs, SlotBelief};
 use slotscope::world::probe::health;
 use slotscope::world::probe::inspect::{Entry, LinkView};
@@ -33,26 +31,8 @@ fn conf(port: u16) -> Config {
 }
 
 fn plan() -> Plan {
-    let nodes = (0..6u16).map(|i| NodeSpec {
-        name: format!("n{}", i + 1),
-        ip: Ipv4Addr::LOCALHOST,
-        conf: Arc::new(conf(7000 + i)),
-        sentinel: None,
-        place: Place::default(),
-        start: Start::Never,
-        disk: Default::default(),
-        clock: ClockSpec::default(),
-    });
-    Plan {
-        title: "A master dies".into(),
-        nodes: nodes.collect(),
-        clients: vec![],
-        formation: Formation::None,
-        network: NetModel::LOOPBACK,
-        host: HostModel::default(),
-        steps: vec![],
-        epoch_us: 1_800_000_000_000_000,
-    }
+    let nodes = (0..6u16).map(|i| NodeSpec::new(format!("n{}", i + 1), conf(7000 + i)));
+    Plan::new("A master dies", nodes.collect())
 }
 
 struct Teller {

@@ -12,7 +12,6 @@ pub mod sentinel;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use crate::base::{Id, SimTime};
 use crate::params::Config;
@@ -20,7 +19,7 @@ use crate::redis::registry::{NodeName, Registry};
 use crate::trace::read;
 use crate::trace::{Digest, Event, Fact, FactId, HostId, Level, NodeId, Trace};
 use crate::world::net::NetModel;
-use crate::world::plan::{ClockSpec, Formation, NodeSpec, Plan, Start};
+use crate::world::plan::{NodeSpec, Plan};
 
 /// One process's log.
 #[derive(Clone, Debug)]
@@ -235,25 +234,7 @@ fn plan(logs: &[Log], known: &Known) -> Plan {
         let mut conf = Config::default();
         conf.cluster_enabled = true;
         conf.cluster_node_timeout = known.node_timeout;
-        NodeSpec {
-            name: log.name.clone(),
-            ip: Ipv4Addr::LOCALHOST,
-            conf: Arc::new(conf),
-            sentinel: None,
-            place: Default::default(),
-            start: Start::Never,
-            disk: Default::default(),
-            clock: ClockSpec::default(),
-        }
+        NodeSpec::new(log.name.clone(), conf)
     };
-    Plan {
-        title: "logs".into(),
-        nodes: logs.iter().map(node).collect(),
-        clients: Vec::new(),
-        formation: Formation::None,
-        network: NetModel::LAN,
-        host: Default::default(),
-        steps: Vec::new(),
-        epoch_us: 0,
-    }
+    Plan { network: NetModel::LAN, epoch_us: 0, ..Plan::new("logs", logs.iter().map(node).collect()) }
 }

@@ -12,7 +12,7 @@ use crate::redis::{Disk, Rdb};
 use crate::resp::Value;
 use crate::trace::{HostId, Level};
 use crate::world::World;
-use crate::world::plan::{Action, ClockSpec, Formation, NodeSpec, Place, Plan, Start};
+use crate::world::plan::{Action, Formation, NodeSpec, Plan};
 
 const PORT: u16 = 24_000;
 /// No trial waits longer for anything, in seconds.
@@ -416,16 +416,8 @@ fn plan(scenario: &str, variant: &str, base: &Plan) -> Plan {
                 ("R1full", 0) => blobs(variant),
                 _ => Disk::default(),
             };
-            NodeSpec {
-                name: if i == 0 { "m1".into() } else { format!("r{i}") },
-                ip: Ipv4Addr::new(127, 0, 2, 1 + i as u8),
-                conf: Arc::new(conf),
-                sentinel: None,
-                place: Place::default(),
-                start: Start::Never,
-                disk,
-                clock: ClockSpec::default(),
-            }
+            let name = if i == 0 { "m1".to_string() } else { format!("r{i}") };
+            NodeSpec { ip: Ipv4Addr::new(127, 0, 2, 1 + i as u8), disk, ..NodeSpec::new(name, conf) }
         })
         .collect();
     plan.formation = Formation::None;

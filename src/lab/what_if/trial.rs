@@ -12,7 +12,7 @@ use crate::slot::{SLOTS, SlotSet};
 use crate::trace::Level;
 use crate::world::World;
 use crate::world::net::NetModel;
-use crate::world::plan::{Action, ClockSpec, Formation, HostModel, NodeSpec, Plan, Seat, Start};
+use crate::world::plan::{Action, Formation, NodeSpec, Plan, Seat, Start};
 
 /// A formed world of the layout, before anything is lost.
 #[derive(Clone, Debug)]
@@ -38,14 +38,9 @@ impl Base {
             conf.cluster_node_timeout = node_timeout_ms;
             conf.save.clear();
             NodeSpec {
-                name: format!("n{}", k + 1),
                 ip: Ipv4Addr::new(10, 0, (k / 250) as u8, (k % 250 + 1) as u8),
-                conf: Arc::new(conf),
-                sentinel: None,
-                place: Default::default(),
                 start: Start::Random(Dur::secs(1)),
-                disk: Default::default(),
-                clock: ClockSpec::default(),
+                ..NodeSpec::new(format!("n{}", k + 1), conf)
             }
         };
         let seat = |m: &super::Member| {
@@ -54,14 +49,10 @@ impl Base {
             Seat { slots, master: m.master.map(|k| k as u32) }
         };
         let plan = Plan {
-            title: "what if".into(),
-            nodes: (0..layout.members.len()).map(node).collect(),
-            clients: Vec::new(),
             formation: Formation::Seats(layout.members.iter().map(seat).collect()),
             network: NetModel::LAN,
-            host: HostModel::default(),
-            steps: Vec::new(),
             epoch_us: 1_767_225_600_000_000,
+            ..Plan::new("what if", (0..layout.members.len()).map(node).collect())
         };
         let names = plan.nodes.iter().map(|n| n.name.clone()).collect();
         let mut world = World::new(Arc::new(plan), seed, Level::Headline);
