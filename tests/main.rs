@@ -15,4 +15,5 @@ mod slot_cli;
 mod support;
 mod tidy;
 mod tui;
+mod verify;
 mod writes;

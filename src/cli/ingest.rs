@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crate::base::SimTime;
 use crate::explain::{self, Phase};
-use crate::lab::ingest::{Fault, Ingested, Known, Log, ingest, sentinel};
+use crate::lab::ingest::{Blow, Fault, Ingested, Known, Log, ingest, sentinel};
 use crate::trace::Level;
 use crate::trace::read::clock;
 use crate::trace::text::{Topic, headline};
@@ -49,7 +49,7 @@ impl FromStr for FaultWord {
         let (node, time) =
             text.split_once('=').ok_or_else(|| format!("`{text}` is not NODE=TIME: {help}"))?;
         let clock = clock(time).ok_or_else(|| format!("`{time}` is no time of a log: {help}"))?;
-        Ok(FaultWord(Fault { node: node.into(), clock }))
+        Ok(FaultWord(Fault { node: node.into(), clock, blow: Blow::Killed }))
     }
 }
 

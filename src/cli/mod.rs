@@ -21,6 +21,7 @@ pub mod play;
 pub mod run;
 pub mod shot;
 pub mod slot;
+pub mod verify;
 pub mod what_if;
 
 /// How a result is printed.
@@ -54,6 +55,7 @@ enum Command {
     Hunt(hunt::HuntArgs),
     Ingest(ingest::IngestArgs),
     Slot(slot::SlotArgs),
+    Verify(verify::VerifyArgs),
     WhatIf(what_if::WhatIfArgs),
 }
 
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Some(Command::Hunt(args)) => hunt::run(&args),
         Some(Command::Ingest(args)) => ingest::run(&args),
         Some(Command::Slot(args)) => slot::run(&args),
+        Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::WhatIf(args)) => what_if::run(&args),
     }
 }
@@ -93,10 +96,12 @@ fn progress(total: u64, what: &str) -> ProgressBar {
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Is set by the first Ctrl-C; the second ends the program.
+/// Is set by the first Ctrl-C or SIGTERM; the second Ctrl-C ends the program.
 fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, stop.clone());
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, stop.clone());
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let _ = signal_hook::flag::register(signal, stop.clone());
+    }
     stop
 }

@@ -65,7 +65,8 @@ pub fn measure(outcome: &Outcome) -> Metrics {
     m
 }
 
-fn moments(m: &mut Metrics, f: &Failover, i: usize) {
+/// The moments of failover `i` of a run, and the phases of the first.
+pub fn moments(m: &mut Metrics, f: &Failover, i: usize) {
     let prefix = if i == 0 { String::new() } else { format!("#{} ", i + 1) };
     for (name, t) in f.times.moments() {
         m.insert(format!("{prefix}{name}"), t.map(|t| f.since(t) as f64 / 1000.0));

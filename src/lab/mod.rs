@@ -15,6 +15,7 @@ pub mod hunt;
 pub mod ingest;
 pub mod measure;
 pub mod oracle;
+pub mod real;
 pub mod recording;
 pub mod replication;
 pub mod report;

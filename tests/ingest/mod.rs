@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use slotscope::explain::failovers;
-use slotscope::lab::ingest::{Fault, Known, Log, ingest, sentinel};
+use slotscope::lab::ingest::{Blow, Fault, Known, Log, ingest, sentinel};
 use slotscope::trace::read::clock;
 
 /// Logs have whole milliseconds, the recorder's injection has a clock of its own.
@@ -34,8 +34,8 @@ fn a_recorded_failover_of_a_cluster_has_its_phases() {
     let dir = folder("example_S1_nt2000");
     let logs = logs(&dir, &["n1", "n2", "n3", "n4", "n5", "n6"]);
     let at = clock("23 Nov 2026 09:48:33.119").expect("a time");
-    let known =
-        Known { ids: Vec::new(), faults: vec![Fault { node: "n1".into(), clock: at }], node_timeout: 2000 };
+    let fault = Fault { node: "n1".into(), clock: at, blow: Blow::Killed };
+    let known = Known { ids: Vec::new(), faults: vec![fault], node_timeout: 2000 };
     let all = ingest(&logs, &known).expect("logs");
     assert_eq!(all.notes, [""; 0], "whose log is whose");
     let found = failovers(&all.trace, &all.names, &all.plan);

@@ -126,7 +126,7 @@ fn compare(args: &LabArgs, scenario: &Scenario) -> ExitCode {
     }
 }
 
-fn glyphs() -> Glyphs {
+pub(super) fn glyphs() -> Glyphs {
     if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode }
 }
 

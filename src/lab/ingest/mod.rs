@@ -34,6 +34,17 @@ pub struct Log {
 pub struct Fault {
     pub node: String,
     pub clock: u64,
+    pub blow: Blow,
+}
+
+/// What no log can say of its own process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// kill -9 and its like.
+    Killed,
+    /// SIGSTOP, SIGCONT.
+    Paused,
+    Resumed,
 }
 
 /// What the reader knows besides the logs.
@@ -41,7 +52,6 @@ pub struct Fault {
 pub struct Known {
     /// Name of a log, and the id of 40 hex digits of its node.
     pub ids: Vec<(String, String)>,
-    /// kill -9 and its like.
     pub faults: Vec<Fault>,
     /// ms
     pub node_timeout: u64,
@@ -94,8 +104,15 @@ pub fn ingest(logs: &[Log], known: &Known) -> Result<Ingested, Vec<String>> {
     }
     for f in &known.faults {
         match names.find_host(&f.node) {
-            Some(host) => entries.push(Entry { clock: f.clock, host, fact: Fact::Killed }),
-            None => wrong.push(format!("{} was killed, but there is no log of that name", f.node)),
+            Some(host) => {
+                let fact = match f.blow {
+                    Blow::Killed => Fact::Killed,
+                    Blow::Paused => Fact::Paused,
+                    Blow::Resumed => Fact::Resumed,
+                };
+                entries.push(Entry { clock: f.clock, host, fact });
+            }
+            None => wrong.push(format!("{} was hit by a fault, but there is no log of that name", f.node)),
         }
     }
     if !wrong.is_empty() {
