@@ -16,4 +16,5 @@ mod support;
 mod tidy;
 mod tui;
 mod verify;
+mod what_if;
 mod writes;

@@ -1,15 +1,17 @@
 //! L1: the texts that Redis writes, as plain data: CLUSTER NODES and nodes.conf, INFO and CLUSTER INFO, the
-//! replies of CLUSTER SLOTS, SHARDS and LINKS, and replies as redis-cli prints them.
+//! replies of CLUSTER SLOTS, SHARDS and LINKS, replies as redis-cli prints them, and what its check prints.
 //!
 //! Syntax alone: it never judges what a cluster may look like. The same readers take texts of a real
 //! server and of the simulated one.
 //! Read first: [`parse_nodes`], then [`parse_cli`] with [`parse_shards`].
 
+mod check;
 mod cli;
 mod info;
 mod nodes;
 mod replies;
 
+pub use check::{is_check, parse_check};
 pub use cli::parse_cli;
 pub use info::{ClusterInfo, InfoSection, parse_cluster_info, parse_info, subfields};
 pub use nodes::{CORRUPTED, NodeFlags, NodeLine, NodeName, NodesText, NodesVars, OpenSlot, parse_nodes};

@@ -322,7 +322,7 @@ fn address(line: &Line<'_>, word: &str, node: &mut NodeLine) -> Result<(), TextE
     Ok(())
 }
 
-fn flags(line: &Line<'_>, word: &str) -> Result<NodeFlags, TextError> {
+pub(super) fn flags(line: &Line<'_>, word: &str) -> Result<NodeFlags, TextError> {
     let mut flags = NodeFlags::NONE;
     for part in word.split(',') {
         if part.eq_ignore_ascii_case("noflags") {
@@ -350,19 +350,19 @@ fn open_slot(line: &Line<'_>, word: &str) -> Result<OpenSlot, TextError> {
     }
 }
 
-fn slot(line: &Line<'_>, word: &str) -> Result<u16, TextError> {
+pub(super) fn slot(line: &Line<'_>, word: &str) -> Result<u16, TextError> {
     let slot: u16 = number(line, word, "a slot")?;
     if slot < SLOTS { Ok(slot) } else { Err(line.error_at(word, "not a slot: 0 to 16383")) }
 }
 
-fn name(line: &Line<'_>, word: &str) -> Result<NodeName, TextError> {
+pub(super) fn name(line: &Line<'_>, word: &str) -> Result<NodeName, TextError> {
     NodeName::new(word).ok_or_else(|| {
         let message = format!("not a node name: 40 of a-z and 0-9, and this has {}", word.len());
         line.error_at(word, message)
     })
 }
 
-fn number<T: std::str::FromStr>(line: &Line<'_>, word: &str, what: &str) -> Result<T, TextError> {
+pub(super) fn number<T: std::str::FromStr>(line: &Line<'_>, word: &str, what: &str) -> Result<T, TextError> {
     let digits = word.strip_prefix('-').unwrap_or(word);
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let value = if plain { word.parse().ok() } else { None };

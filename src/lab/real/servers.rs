@@ -138,12 +138,17 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Writes the folders; nothing runs yet.
+    /// Writes the folders; nothing runs yet. Those of a cluster lie on a memory file system where there is one, as
+    /// when the recordings were made: a vote waits for nodes.conf to be synced.
     ///
     /// # Errors
     /// Of the file system.
     pub fn new(plan: &Plan, homes: &[Home]) -> Result<Servers, String> {
-        let dir = tempfile::Builder::new().prefix("slotscope-").tempdir().map_err(|e| e.to_string())?;
+        let memory = Path::new("/dev/shm");
+        let clustered = plan.nodes.iter().any(|n| n.conf.cluster_enabled);
+        let within = if clustered && memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+        let dir =
+            tempfile::Builder::new().prefix("slotscope-").tempdir_in(within).map_err(|e| e.to_string())?;
         let mut nodes = Vec::new();
         for (n, home) in plan.nodes.iter().zip(homes) {
             let path = dir.path().join(&n.name);

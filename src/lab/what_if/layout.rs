@@ -1,9 +1,9 @@
 //! A cluster as it was pasted: nodes, roles, slots, and the host, rack and zone of each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::slot::SLOTS;
-use crate::text::{NodeFlags, NodesText, parse_nodes};
+use crate::text::{NodeFlags, NodesText, is_check, parse_check, parse_nodes};
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,14 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Reads CLUSTER NODES output or a nodes.conf. Without a map, nodes of one address run on one host.
+    /// Reads CLUSTER NODES output, a nodes.conf, or what `redis-cli --cluster check` prints. Without a map, nodes of one address run on one host.
     ///
     /// # Errors
     /// Every mistake: of the text with its line, duplicate names or addresses, slots owned twice, replicas of
     /// unknown masters, nodes in handshake or without address.
     pub fn read(name: &str, text: &[u8]) -> Result<Layout, Vec<String>> {
-        let read =
-            parse_nodes(text).map_err(|e| e.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
+        let read = if is_check(text) { parse_check(text) } else { parse_nodes(text) };
+        let read = read.map_err(|e| e.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
         Layout::of(name, &read)
     }
 
@@ -128,48 +128,17 @@ impl Layout {
         Ok(Layout { members, notes })
     }
 
-    /// Takes a map: lines of `NODE HOST [RACK [ZONE]]`, where NODE is `ip:port`, `ip` for all nodes of an
-    /// address, or the beginning of a node's name. `#` begins a comment.
+    /// Takes a map of hosts; see [`places`].
     ///
     /// # Errors
-    /// Every line that names no node or too many, and every node without a line.
+    /// As [`places`].
     pub fn place(&mut self, name: &str, text: &str) -> Result<(), Vec<String>> {
-        let mut wrong = Vec::new();
-        let mut placed = BTreeSet::new();
-        for (i, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or("");
-            let words: Vec<&str> = line.split([' ', '\t', ',']).filter(|w| !w.is_empty()).collect();
-            let at = format!("{name}:{}", i + 1);
-            match words[..] {
-                [] => continue,
-                [_] => wrong.push(format!("{at}: `{}` has no host: write NODE HOST [RACK [ZONE]]", words[0])),
-                [_, _, _, _, _, ..] => {
-                    wrong.push(format!("{at}: too many words: write NODE HOST [RACK [ZONE]]"))
-                }
-                [node, host, ..] => {
-                    let ip = |m: &Member| m.addr.rsplit_once(':').is_some_and(|(ip, _)| ip == node);
-                    let hits: Vec<usize> = (0..self.members.len())
-                        .filter(|&k| {
-                            let m = &self.members[k];
-                            m.addr == node || ip(m) || (node.len() >= 4 && m.id.starts_with(node))
-                        })
-                        .collect();
-                    if hits.is_empty() {
-                        wrong.push(format!("{at}: there is no node `{node}`"));
-                    }
-                    for k in hits {
-                        let m = &mut self.members[k];
-                        m.host = host.into();
-                        m.rack = words.get(2).map(|w| w.to_string());
-                        m.zone = words.get(3).map(|w| w.to_string());
-                        placed.insert(k);
-                    }
-                }
-            }
+        let keys: Vec<(&str, &str)> = self.members.iter().map(|m| (m.addr.as_str(), m.id.as_str())).collect();
+        let found = places(name, text, &keys)?;
+        for (m, at) in self.members.iter_mut().zip(found) {
+            (m.host, m.rack, m.zone) = (at.host, at.rack, at.zone);
         }
-        let missing = (0..self.members.len()).filter(|k| !placed.contains(k));
-        wrong.extend(missing.map(|k| format!("{name}: {} has no line", self.members[k].addr)));
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+        Ok(())
     }
 
     /// Masters that own slots: those who vote.
@@ -181,6 +150,51 @@ impl Layout {
     pub fn replicas(&self, master: usize) -> impl Iterator<Item = usize> + '_ {
         (0..self.members.len()).filter(move |&k| self.members[k].master == Some(master))
     }
+}
+
+/// Where something runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub host: String,
+    pub rack: Option<String>,
+    pub zone: Option<String>,
+}
+
+/// Reads a map: lines of `NODE HOST [RACK [ZONE]]`, where NODE is `ip:port`, `ip` for all nodes of an address, or the
+/// beginning of a node's name. `#` begins a comment. `keys`: address and name of each node.
+///
+/// # Errors
+/// Every line that names no node, and every node without a line.
+pub fn places(name: &str, text: &str, keys: &[(&str, &str)]) -> Result<Vec<Place>, Vec<String>> {
+    let mut wrong = Vec::new();
+    let mut found: Vec<Option<Place>> = vec![None; keys.len()];
+    for (i, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or("");
+        let words: Vec<&str> = line.split([' ', '\t', ',']).filter(|w| !w.is_empty()).collect();
+        let at = format!("{name}:{}", i + 1);
+        match words[..] {
+            [] => continue,
+            [_] => wrong.push(format!("{at}: `{}` has no host: write NODE HOST [RACK [ZONE]]", words[0])),
+            [_, _, _, _, _, ..] => wrong.push(format!("{at}: too many words: write NODE HOST [RACK [ZONE]]")),
+            [node, host, ..] => {
+                let is_it = |(addr, id): &(&str, &str)| {
+                    let ip = addr.rsplit_once(':').is_some_and(|(ip, _)| ip == node);
+                    *addr == node || ip || (node.len() >= 4 && id.starts_with(node))
+                };
+                let hits: Vec<usize> = (0..keys.len()).filter(|&k| is_it(&keys[k])).collect();
+                if hits.is_empty() {
+                    wrong.push(format!("{at}: there is no node `{node}`"));
+                }
+                let word = |k: usize| words.get(k).map(|w| w.to_string());
+                for k in hits {
+                    found[k] = Some(Place { host: host.into(), rack: word(2), zone: word(3) });
+                }
+            }
+        }
+    }
+    let missing = (0..keys.len()).filter(|&k| found[k].is_none());
+    wrong.extend(missing.map(|k| format!("{name}: {} has no line", keys[k].0)));
+    if wrong.is_empty() { Ok(found.into_iter().flatten().collect()) } else { Err(wrong) }
 }
 
 #[cfg(test)]
@@ -247,6 +261,7 @@ pub(super) mod tests {
                 && e.contains("10.0.1.3:7000 has no line"),
             "{e}"
         );
-        assert_eq!(l.members[0].zone.as_deref(), Some("z1"));
+        let at = places("m", "10.0.0.1:7000 x r1 z1\n", &[("10.0.0.1:7000", "")]).unwrap();
+        assert_eq!((at[0].rack.as_deref(), at[0].zone.as_deref()), (Some("r1"), Some("z1")));
     }
 }

@@ -66,30 +66,47 @@ pub struct Verdict {
 impl Layout {
     /// Every unit with a node in it: nodes, then hosts, racks and zones that are named.
     pub fn units(&self) -> Vec<Unit> {
-        let mut out: Vec<Unit> = (0..self.members.len())
-            .map(|k| Unit { kind: Kind::Node, name: self.members[k].addr.clone(), nodes: [k].into() })
-            .collect();
-        let mut group = |kind: Kind, of: &dyn Fn(usize) -> Option<String>| {
-            let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-            for k in 0..self.members.len() {
-                if let Some(name) = of(k) {
-                    found.entry(name).or_default().insert(k);
-                }
-            }
-            // A host with one node is that node.
-            found.retain(|_, nodes| kind != Kind::Host || nodes.len() > 1);
-            out.extend(found.into_iter().map(|(name, nodes)| Unit { kind, name, nodes }));
-        };
-        group(Kind::Host, &|k| Some(self.members[k].host.clone()));
-        group(Kind::Rack, &|k| self.members[k].rack.clone());
-        group(Kind::Zone, &|k| self.members[k].zone.clone());
-        out
+        units_of(
+            self.members
+                .iter()
+                .map(|m| (m.addr.as_str(), m.host.as_str(), m.rack.as_deref(), m.zone.as_deref())),
+        )
     }
 
     /// The nodes that are lost already.
     pub fn failing(&self) -> BTreeSet<usize> {
         (0..self.members.len()).filter(|&k| self.members[k].failing).collect()
     }
+}
+
+/// Address, host, rack and zone.
+type Placed<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+/// The units of what has an address, a host, perhaps a rack and a zone.
+pub(super) fn units_of<'a>(all: impl Iterator<Item = Placed<'a>> + Clone) -> Vec<Unit> {
+    let node = |(k, (addr, ..)): (usize, Placed<'_>)| Unit {
+        kind: Kind::Node,
+        name: addr.into(),
+        nodes: [k].into(),
+    };
+    let mut out: Vec<Unit> = all.clone().enumerate().map(node).collect();
+    for kind in [Kind::Host, Kind::Rack, Kind::Zone] {
+        let mut found: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        for (k, (_, host, rack, zone)) in all.clone().enumerate() {
+            let name = match kind {
+                Kind::Rack => rack,
+                Kind::Zone => zone,
+                _ => Some(host),
+            };
+            if let Some(name) = name {
+                found.entry(name).or_default().insert(k);
+            }
+        }
+        // A host with one node is that node.
+        found.retain(|_, nodes| kind != Kind::Host || nodes.len() > 1);
+        out.extend(found.into_iter().map(|(name, nodes)| Unit { kind, name: name.into(), nodes }));
+    }
+    out
 }
 
 /// Judges the loss of nodes at one moment.

@@ -9,6 +9,7 @@
 pub mod layout;
 pub mod loss;
 pub mod moves;
+pub mod sentinels;
 pub mod trial;
 
 pub use layout::{Layout, Member};

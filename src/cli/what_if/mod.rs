@@ -12,14 +12,18 @@ use super::Format;
 use crate::lab::stats::{quantile, sorted};
 use crate::lab::what_if::loss::{Kind, Unit, judge, judge_loss};
 use crate::lab::what_if::moves::{Move, repair};
+use crate::lab::what_if::sentinels::is_sentinel;
 use crate::lab::what_if::trial::Base;
 use crate::lab::what_if::{Class, Layout, Loss, Verdict};
+
+mod sentinels;
 
 /// Try every single and double loss of node, host, rack and zone on the layout of a real cluster: which are
 /// survivable, which cost an outage, which are fatal, and which moves take the fatal ones away.
 #[derive(clap::Args, Debug)]
 pub struct WhatIfArgs {
-    /// Output of CLUSTER NODES, or a nodes.conf; `-` reads standard input.
+    /// Output of CLUSTER NODES, a nodes.conf, output of `redis-cli --cluster check`, or what redis-cli prints for
+    /// SENTINEL MASTERS, REPLICAS and SENTINELS of one master, one after the other; `-` reads standard input.
     #[arg(value_name = "NODES")]
     nodes: PathBuf,
     /// Where nodes run: lines of NODE HOST [RACK [ZONE]]. Without it, nodes of one address share a host.
@@ -113,11 +117,20 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 fn try_run(args: &WhatIfArgs) -> Result<ExitCode, String> {
     let name = args.nodes.display().to_string();
-    let mut layout = Layout::read(&name, &read(&args.nodes)?).map_err(|e| e.join("\n"))?;
-    if let Some(path) = &args.hosts {
-        let map = read(path)?;
-        let text = String::from_utf8(map).map_err(|_| format!("{}: not UTF-8", path.display()))?;
-        layout.place(&path.display().to_string(), &text).map_err(|e| e.join("\n"))?;
+    let bytes = read(&args.nodes)?;
+    let map = args.hosts.as_deref().map(|path| {
+        let text = String::from_utf8(read(path)?).map_err(|_| format!("{}: not UTF-8", path.display()))?;
+        Ok::<_, String>((path.display().to_string(), text))
+    });
+    let map = map.transpose()?;
+    if let Ok(text) = std::str::from_utf8(&bytes)
+        && is_sentinel(text)
+    {
+        return sentinels::run(args, &name, text, map);
+    }
+    let mut layout = Layout::read(&name, &bytes).map_err(|e| e.join("\n"))?;
+    if let Some((path, text)) = map {
+        layout.place(&path, &text).map_err(|e| e.join("\n"))?;
     }
     let units = layout.units();
     let mut singles: Vec<Case> = units.iter().map(|u| case(&layout, vec![u.clone()])).collect();
@@ -229,13 +242,16 @@ fn violated(gate: &Gate, singles: &[Case]) -> Option<String> {
 }
 
 fn title(c: &Case) -> String {
-    let name = |u: &Unit| match u.kind {
+    c.loss.units.iter().map(named).collect::<Vec<_>>().join(" + ")
+}
+
+fn named(u: &Unit) -> String {
+    match u.kind {
         Kind::Node => u.name.clone(),
         Kind::Host => format!("host {}", u.name),
         Kind::Rack => format!("rack {}", u.name),
         Kind::Zone => format!("zone {}", u.name),
-    };
-    c.loss.units.iter().map(name).collect::<Vec<_>>().join(" + ")
+    }
 }
 
 fn shown(ms: f64) -> String {
