@@ -6,11 +6,13 @@
 pub mod dist;
 #[cfg(test)]
 pub(crate) mod fuzz;
+pub mod hex;
 pub mod id;
 pub mod rng;
 pub mod time;
 
 pub use dist::{Quantiles, exponential};
+pub use hex::Hex;
 pub use id::{Id, IdVec};
 pub use rng::Rng;
 pub use time::{Dur, NodeTime, SimTime};

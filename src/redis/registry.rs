@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::bus::view::OwnerTables;
-use crate::base::Rng;
+use crate::base::{Hex, Rng};
 use crate::id_type;
 use crate::slot::SlotSet;
 use crate::trace::{HostId, NodeId};
@@ -70,7 +70,7 @@ impl NodeName {
 
 impl std::fmt::Display for NodeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 impl std::fmt::Debug for NodeName {

@@ -10,7 +10,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::text::{Names, hex, log_line, packet_kind};
+use crate::base::Hex;
+
+use super::text::{Names, log_line, packet_kind};
 use super::{Event, Fact, HostId, Job, LogLevel};
 
 /// One line of a log.
@@ -182,7 +184,7 @@ impl Logger {
         match &e.fact {
             Fact::PartialResync { new_replid } => {
                 if let Some(new) = new_replid {
-                    put(role, Warning, format!("Master replication ID changed to {}", hex(new)));
+                    put(role, Warning, format!("Master replication ID changed to {}", Hex(new)));
                 }
                 let text = "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.";
                 put(role, Notice, text.into());

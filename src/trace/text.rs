@@ -3,6 +3,8 @@
 //! Knows facts and [`Names`]; never the state of a program. `log` puts the lines of one process
 //! together, with what Redis prints around them.
 
+use crate::base::Hex;
+
 use super::{
     CantFailover, DenyReason, EpochCause, Fact, FailClearReason, FailoverKind, HostId, Job, LogLevel, NodeId,
 };
@@ -246,11 +248,6 @@ impl Topic {
     }
 }
 
-/// 40 hex digits.
-pub(super) fn hex(id: &[u8; 20]) -> String {
-    id.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// The names of packet types, by number. redis: cluster.c clusterGetMessageTypeString @7.0.15
 pub fn packet_kind(kind: u16) -> &'static str {
     const NAMES: [&str; 11] = [
@@ -486,11 +483,11 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
             Some((Warning, format!("Error reply to PING from master: '-{error}'")))
         }
         Fact::PsyncTry { replid, offset } => {
-            Some((Notice, format!("Trying a partial resynchronization (request {}:{offset}).", hex(replid))))
+            Some((Notice, format!("Trying a partial resynchronization (request {}:{offset}).", Hex(replid))))
         }
         Fact::PsyncNoCache => plain(Notice, "Partial resynchronization not possible (no cached master)"),
         Fact::FullResync { replid, offset } => {
-            Some((Notice, format!("Full resync from master: {}:{offset}", hex(replid))))
+            Some((Notice, format!("Full resync from master: {}:{offset}", Hex(replid))))
         }
         Fact::PartialResync { .. } => plain(Notice, "Successful partial resynchronization with master."),
         Fact::MasterRefused { error } => {
@@ -545,8 +542,8 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
             Notice,
             format!(
                 "Replication backlog created, my new replication IDs are '{}' and '{}'",
-                hex(replid),
-                hex(&[0; 20])
+                Hex(replid),
+                Hex(&[0; 20])
             ),
         )),
         Fact::BacklogFreed { secs } => Some((
@@ -633,8 +630,8 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
             Warning,
             format!(
                 "Setting secondary replication ID to {}, valid up to offset: {offset}. New replication ID is {}",
-                hex(old),
-                hex(new)
+                Hex(old),
+                Hex(new)
             ),
         )),
         Fact::ReplicaofEnabled { ip, port, by } => {

@@ -13,7 +13,7 @@ pub mod stream;
 use std::sync::Arc;
 
 use super::{Addr, Cx, Rdb, ReplId};
-use crate::base::Rng;
+use crate::base::{Hex, Rng};
 use crate::resp::command_len;
 use crate::trace::ConnId;
 pub use master::Psync;
@@ -304,7 +304,7 @@ pub(crate) fn random_replid(rng: &mut Rng) -> ReplId {
 
 /// 40 hex digits.
 pub fn replid_text(id: &ReplId) -> String {
-    id.iter().map(|b| format!("{b:02x}")).collect()
+    Hex(id).to_string()
 }
 
 pub(crate) fn replid_from(text: &[u8]) -> Option<ReplId> {

@@ -8,32 +8,30 @@ mod long_double;
 mod lzf;
 mod object;
 mod score;
+mod slots;
 mod trie;
 
 use std::sync::Arc;
 
 use crate::slot::{SLOTS, key_slot};
 
+use slots::Slots;
+
 pub use long_double::{LongDouble, Parsed};
 pub use object::{Form, Hash, Kind, List, Object, Set, ZSet, integer};
 pub use score::Score;
 pub use trie::{Bytes, Trie};
 
-/// Slots are held in groups, so that a checkpoint copies neither all of them nor a list of all.
-const GROUP: usize = 128;
-
 /// All keys of a server.
 #[derive(Clone, Debug)]
 pub struct Keyspace {
-    groups: [Option<Arc<Group>>; SLOTS as usize / GROUP],
+    slots: Slots<Trie<Entry>>,
     /// When keys expire, in ms of unix time.
     expires: Trie<u64>,
     len: u64,
     inserted: u64,
     bytes: u64,
 }
-
-type Group = [Trie<Entry>; GROUP];
 
 /// A key's value, and how many keys had been inserted before it.
 #[derive(Clone, Debug)]
@@ -56,18 +54,13 @@ const EXPIRY_BYTES: u64 = 9;
 
 impl Default for Keyspace {
     fn default() -> Self {
-        let groups = [const { None }; SLOTS as usize / GROUP];
-        Keyspace { groups, expires: Trie::default(), len: 0, inserted: 0, bytes: 0 }
+        Keyspace { slots: Slots::default(), expires: Trie::default(), len: 0, inserted: 0, bytes: 0 }
     }
 }
 
 /// Bytes of a key in a dump file: its type, its name, its value.
 fn entry_bytes(key: &[u8], object: &Object) -> u64 {
     1 + object::stored(key.len()) + object.bytes()
-}
-
-fn place(slot: u16) -> (usize, usize) {
-    (usize::from(slot) / GROUP, usize::from(slot) % GROUP)
 }
 
 impl Keyspace {
@@ -79,14 +72,10 @@ impl Keyspace {
     }
 
     fn slot(&self, slot: u16) -> Option<&Trie<Entry>> {
-        let (group, at) = place(slot);
-        Some(&self.groups[group].as_ref()?[at])
+        self.slots.get(slot)
     }
     fn slot_mut(&mut self, slot: u16) -> &mut Trie<Entry> {
-        let (group, at) = place(slot);
-        let group =
-            self.groups[group].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| Trie::default())));
-        &mut Arc::make_mut(group)[at]
+        self.slots.get_mut(slot)
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&Object> {
@@ -263,13 +252,11 @@ impl Keyspace {
     /// The key at a random place; two numbers below each bound are drawn by the caller.
     pub fn nth_key(&self, n: u64) -> Option<&Bytes> {
         let mut left = n;
-        for group in self.groups.iter().flatten() {
-            for keys in group.iter() {
-                if left < keys.len() {
-                    return keys.iter().nth(left as usize).map(|(key, _)| key);
-                }
-                left -= keys.len();
+        for keys in self.slots.iter() {
+            if left < keys.len() {
+                return keys.iter().nth(left as usize).map(|(key, _)| key);
             }
+            left -= keys.len();
         }
         None
     }
@@ -288,14 +275,7 @@ fn scan_place(slot: u16, hash: u64) -> u64 {
 
 impl PartialEq for Keyspace {
     fn eq(&self, other: &Self) -> bool {
-        let same = |(a, b): (&Option<Arc<Group>>, &Option<Arc<Group>>)| match (a, b) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
-            (None, None) => true,
-            (Some(one), None) | (None, Some(one)) => one.iter().all(Trie::is_empty),
-        };
-        self.len == other.len
-            && self.expires == other.expires
-            && self.groups.iter().zip(&other.groups).all(same)
+        self.len == other.len && self.expires == other.expires && self.slots == other.slots
     }
 }
 impl Eq for Keyspace {}
