@@ -25,6 +25,10 @@ use slotscope::world::queue::Queue;
 use slotscope::world::timeline::Timeline;
 use slotscope::world::{Ev, World};
 
+/// As the program has it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An idle cluster that starts from the nodes.conf of a formed one.
 fn plan(nodes: u32, node_timeout: u64) -> Arc<Plan> {
     let node = |i: u32| {
@@ -370,9 +374,12 @@ fn watched(masters: u32, replicas: u32, sentinels: u32) -> Arc<Plan> {
 }
 
 fn main() {
-    // `cargo bench --bench engine -- writes`: that row alone, for profilers.
+    // `cargo bench --bench engine -- writes`, or `sentinels`: those rows alone, for profilers.
     if std::env::args().any(|a| a == "writes") {
         return writes();
+    }
+    if std::env::args().any(|a| a == "sentinels") {
+        return sentinels();
     }
     // Under `cargo test --benches` only that it runs matters.
     if std::env::args().any(|a| a == "--test") {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
+
 use super::state::place;
 use super::state::{Asked, GroupId, Hello, InstanceId, Ms};
 use super::{HELLO_CHANNEL, Sentinel};
@@ -58,7 +60,7 @@ impl Sentinel {
         }
         let Some(text) = message.as_str() else { return };
         // My own hello comes back to me.
-        if text.contains(&*self.myid) {
+        if memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some() {
             return;
         }
         self.process_hello(cx, text);

@@ -23,7 +23,7 @@ pub use score::Score;
 pub use trie::{Bytes, Trie};
 
 /// All keys of a server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Keyspace {
     slots: Slots<Trie<Entry>>,
     /// When keys expire, in ms of unix time.
@@ -51,12 +51,6 @@ impl Eq for Entry {}
 
 /// What an expiry adds to a key in a dump file. redis: rdbSaveKeyValuePair @7.0.15
 const EXPIRY_BYTES: u64 = 9;
-
-impl Default for Keyspace {
-    fn default() -> Self {
-        Keyspace { slots: Slots::default(), expires: Trie::default(), len: 0, inserted: 0, bytes: 0 }
-    }
-}
 
 /// Bytes of a key in a dump file: its type, its name, its value.
 fn entry_bytes(key: &[u8], object: &Object) -> u64 {
