@@ -29,7 +29,7 @@ use crate::world::timeline::Timeline;
 pub use accounts::Accounts;
 pub use deeds::{Future, Row, merged};
 pub use time::is_landmark;
-use time::{Goal, Kind};
+use time::{Goal, Kind, Packets};
 
 /// Speeds of play, as times real time: (multiplied by, divided by).
 pub const SPEEDS: [(u64, u64); 25] = [
@@ -160,6 +160,7 @@ pub struct Model {
     /// What the observer sees at the present moment.
     pub shot: ClusterView,
     pub details: Details,
+    packets: Packets,
     /// The length of the record for which `details.failovers` holds.
     explained: usize,
     /// Keys by cell of the slot map, as many cells as it has.
@@ -238,6 +239,7 @@ impl Model {
             seen: Vec::new(),
             shot,
             details: Details::default(),
+            packets: Packets::default(),
             explained: usize::MAX,
             keys_by_cell: Vec::new(),
             observer: Observer::Truth,
@@ -480,6 +482,7 @@ impl Model {
         self.lanes = Lanes::new(&self.timeline.world().plan);
         self.roles_known = false;
         self.explained = usize::MAX;
+        self.packets = Packets::default();
         self.relist();
     }
 
@@ -505,8 +508,8 @@ impl Model {
 
     /// What the panel in view shows.
     fn look_closer(&mut self) {
-        let w = self.timeline.world();
         let areas = super::layout::areas(self);
+        let w = self.timeline.world();
         let cells = usize::from(areas.slots.width.saturating_sub(2)) * usize::from(areas.slots.height);
         self.keys_by_cell = if cells > 0 { w.keys_by_part(&self.shot.slots, cells) } else { Vec::new() };
         match self.panel {
@@ -526,7 +529,7 @@ impl Model {
             }
             Panel::Sentinels => self.details.sentinels = w.sentinel_views(),
             Panel::Packets => {
-                let rows = usize::from(areas.log_rows.height);
+                let rows = usize::from(areas.panel().height);
                 self.details.flights = self.packets_around(rows);
             }
             Panel::Votes if self.explained != self.record().len() => {

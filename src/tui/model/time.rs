@@ -5,6 +5,7 @@ use crate::base::{Dur, Id, SimTime};
 use crate::trace::{Event, Fact, FactId, HostId};
 use crate::world::probe::messages::{Flight, flights, ticks};
 use crate::world::probe::view::{Observer, Opinion};
+use crate::world::timeline::Timeline;
 
 /// How far a search for the next event runs ahead.
 const SEARCH_LIMIT: Dur = Dur::secs(600);
@@ -54,6 +55,32 @@ impl Kind {
             Kind::Loss => "lost write",
         }
     }
+}
+
+/// The packets of a stretch of time, which are the same for every moment in its middle: to find them, a copy of the
+/// world must run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Packets {
+    /// The number of the stretch.
+    of: Option<u64>,
+    all: Vec<Flight>,
+}
+
+impl Packets {
+    fn look(&mut self, timeline: &Timeline, now: SimTime) {
+        let step = stretch(timeline.world().plan.nodes.len() as u64).0;
+        let of = now.0 / step;
+        if self.of != Some(of) {
+            let from = SimTime((of * step).saturating_sub(step));
+            self.all = flights(timeline, from, SimTime((of + 2) * step));
+            self.of = Some(of);
+        }
+    }
+}
+
+/// A time in which about sixty packets are sent: a node sends a few in a second, and more the more others there are.
+fn stretch(nodes: u64) -> Dur {
+    Dur((60_000_000 / (nodes * nodes / 10 + 2 * nodes).max(1)).clamp(20_000, 2_000_000))
 }
 
 /// Moments that are no events of the record.
@@ -256,20 +283,13 @@ impl Model {
     }
 
     /// Packets before and after now, about as many as there are rows.
-    pub(super) fn packets_around(&self, rows: usize) -> Vec<Flight> {
+    pub(super) fn packets_around(&mut self, rows: usize) -> Vec<Flight> {
         let now = self.now();
-        let mut reach = Dur::ms(8);
-        loop {
-            let from = SimTime(now.0.saturating_sub(reach.0));
-            let all = flights(&self.timeline, from, now + reach);
-            let before = all.partition_point(|f| f.begins() <= now);
-            let enough = before >= rows * 2 / 3 && all.len() - before >= rows / 3;
-            if enough || reach >= Dur::secs(2) {
-                let first = before.saturating_sub((rows * 2 / 3).max(1));
-                return all[first..].iter().take(rows).copied().collect();
-            }
-            reach = Dur(reach.0 * 4);
-        }
+        self.packets.look(&self.timeline, now);
+        let all = &self.packets.all;
+        let before = all.partition_point(|f| f.begins() <= now);
+        let first = before.saturating_sub((rows * 2 / 3).max(1));
+        all[first..].iter().take(rows).copied().collect()
     }
 
     // ---- bookmarks and beliefs --------------------------------------------------------------------
