@@ -37,7 +37,7 @@ struct Cli {
     /// Without one: a list of lessons and scenarios to choose from.
     #[command(subcommand)]
     command: Option<Command>,
-    /// The language of lessons: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
+    /// The language of lessons and of the player: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_parser = lessons::lang)]
     lang: Option<Lang>,
 }

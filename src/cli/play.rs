@@ -25,7 +25,7 @@ pub struct PlayArgs {
     /// Plays another run of the same scenario
     #[arg(long)]
     seed: Option<u64>,
-    /// The language of lessons: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
+    /// The language of lessons and of the player: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_parser = lessons::lang)]
     lang: Option<Lang>,
     /// Writes the screen as an SVG picture to this file instead (`-` for standard output)
@@ -73,7 +73,7 @@ pub fn open(lang: Option<Lang>) -> ExitCode {
         let items = scenarios.iter().map(|(name, s)| (name.clone(), item(&done, s, lang))).collect();
         let banner = banner(done.passed(), of, lang);
         let played =
-            tui::pick(Picker { theme: theme(), items, chosen, banner }).and_then(|pick| match pick {
+            tui::pick(Picker { theme: theme(), lang, items, chosen, banner }).and_then(|pick| match pick {
                 Some(i) => {
                     chosen = i;
                     let (name, s) = &scenarios[i];
@@ -98,7 +98,11 @@ pub fn open(lang: Option<Lang>) -> ExitCode {
 fn begin(s: &Scenario, file: &Path, seed: u64, lang: Lang) -> io::Result<bool> {
     let of = library::paths().filter(|p| p.starts_with("@/lessons/")).count();
     match Class::new(s, seed, of, lang, theme(), layout::SMALLEST) {
-        None => tui::run(with_source(model(s, seed, theme(), layout::SMALLEST), file)).map(|()| false),
+        None => {
+            let mut m = with_source(model(s, seed, theme(), layout::SMALLEST), file);
+            m.lang = lang;
+            tui::run(m).map(|()| false)
+        }
         Some(class) => {
             let class = tui::learn(class)?;
             let mut done = progress();

@@ -1,6 +1,7 @@
 //! Where everything is on the screen. Drawing and the mouse ask the same function.
 
 use ratatui::layout::{Position, Rect};
+use ratatui::text::Span;
 
 use super::Model;
 use super::panel::Panel;
@@ -186,7 +187,7 @@ const COUNT: u16 = 26;
 /// The names of the panels in a row: all of them if they fit, else the one in view and its neighbours.
 fn tabs(m: &Model, title: Rect) -> Vec<(Panel, Rect)> {
     let all = Panel::of(m);
-    let width = |p: &Panel| p.name().len() as u16 + 3;
+    let width = |p: &Panel| Span::raw(m.say(p.title())).width() as u16 + 3;
     let room = title.width.saturating_sub(if m.panel == Panel::Events { COUNT } else { 3 });
     let at = all.iter().position(|p| *p == m.panel).unwrap_or(0);
     let (mut first, mut last) = (at, at);
@@ -210,7 +211,7 @@ fn tabs(m: &Model, title: Rect) -> Vec<(Panel, Rect)> {
     let mut x = title.x + 2;
     let mut out = Vec::new();
     for p in all.into_iter().skip(first).take(last + 1 - first) {
-        let w = p.name().len() as u16 + 2;
+        let w = Span::raw(m.say(p.title())).width() as u16 + 2;
         if x + w > title.right() {
             break;
         }

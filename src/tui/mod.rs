@@ -20,6 +20,7 @@ mod steps;
 pub mod text;
 pub mod theme;
 pub mod view;
+pub mod words;
 
 pub use model::{Model, Msg, press, update};
 pub use picker::{Picker, pick};

@@ -1,6 +1,7 @@
 //! The panels of the lower half: which there are, and what they are called.
 
 use super::Model;
+use super::words::{Said, said};
 
 /// What the lower half shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,20 +36,26 @@ impl Panel {
         Panel::Console,
     ];
 
+    /// As `--view` names it.
     pub fn name(self) -> &'static str {
+        self.title().en
+    }
+
+    /// What it is called on the screen.
+    pub fn title(self) -> Said {
         match self {
-            Panel::Events => "Events",
-            Panel::Inspector => "Inspector",
-            Panel::Topology => "Topology",
-            Panel::Beliefs => "Beliefs",
-            Panel::Slot => "Slot",
-            Panel::Sentinels => "Sentinels",
-            Panel::Writes => "Writes",
-            Panel::Votes => "Votes",
-            Panel::Packets => "Packets",
-            Panel::Health => "Health",
-            Panel::Futures => "Futures",
-            Panel::Console => "Console",
+            Panel::Events => said("Events", "事件"),
+            Panel::Inspector => said("Inspector", "检视"),
+            Panel::Topology => said("Topology", "拓扑"),
+            Panel::Beliefs => said("Beliefs", "看法"),
+            Panel::Slot => said("Slot", "槽"),
+            Panel::Sentinels => said("Sentinels", "哨兵"),
+            Panel::Writes => said("Writes", "写入"),
+            Panel::Votes => said("Votes", "投票"),
+            Panel::Packets => said("Packets", "报文"),
+            Panel::Health => said("Health", "健康"),
+            Panel::Futures => said("Futures", "未来"),
+            Panel::Console => said("Console", "控制台"),
         }
     }
 
@@ -71,20 +78,25 @@ impl Panel {
     }
 
     /// What it shows, for the menu.
-    pub fn what(self) -> &'static str {
+    pub fn what(self) -> Said {
         match self {
-            Panel::Events => "what happened, in order",
-            Panel::Inspector => "everything about the selected node",
-            Panel::Topology => "shards, replicas, offsets, places, links",
-            Panel::Beliefs => "who believes what about whom",
-            Panel::Slot => "one slot: who owns it according to each, its keys",
-            Panel::Sentinels => "each sentinel's state, timers and votes",
-            Panel::Writes => "what became of the clients' writes",
-            Panel::Votes => "who voted for whom, and why others lost",
-            Panel::Packets => "messages of the cluster bus around now",
-            Panel::Health => "the verdict of a monitor, by node",
-            Panel::Futures => "two futures side by side",
-            Panel::Console => "commands to nodes, faults, redis-cli",
+            Panel::Events => said("what happened, in order", "按顺序发生的事"),
+            Panel::Inspector => said("everything about the selected node", "选中节点的一切"),
+            Panel::Topology => {
+                said("shards, replicas, offsets, places, links", "分片、从节点、偏移量、位置、链路")
+            }
+            Panel::Beliefs => said("who believes what about whom", "谁对谁怎么看"),
+            Panel::Slot => said(
+                "one slot: who owns it according to each, its keys",
+                "一个槽：各节点认为属于谁，其中的键",
+            ),
+            Panel::Sentinels => said("each sentinel's state, timers and votes", "每个哨兵的状态、计时与投票"),
+            Panel::Writes => said("what became of the clients' writes", "客户端的写入结果如何"),
+            Panel::Votes => said("who voted for whom, and why others lost", "谁投给谁，别人为何落选"),
+            Panel::Packets => said("messages of the cluster bus around now", "此刻前后的总线报文"),
+            Panel::Health => said("the verdict of a monitor, by node", "监控的结论，按节点"),
+            Panel::Futures => said("two futures side by side", "两个未来并排"),
+            Panel::Console => said("commands to nodes, faults, redis-cli", "节点命令、故障、redis-cli"),
         }
     }
 

@@ -9,10 +9,13 @@ use ratatui::text::{Line, Span};
 
 use super::run::{IDLE, poll, told_to_end, with_terminal};
 use super::theme::{Ink, Theme};
+use super::words;
+use crate::scenario::lesson::Lang;
 
 /// What is chosen from: (name, title) each.
 pub struct Picker {
     pub theme: Theme,
+    pub lang: Lang,
     pub items: Vec<(String, String)>,
     pub chosen: usize,
     /// What stands above the list.
@@ -84,11 +87,11 @@ impl Picker {
         }
         let foot = vec![
             Span::styled(" ↑ ↓", t.style(Ink::Accent)),
-            Span::styled(" choose  ", t.style(Ink::Text)),
+            Span::styled(words::PICK_CHOOSE.get(self.lang), t.style(Ink::Text)),
             Span::styled("enter", t.style(Ink::Accent)),
-            Span::styled(" play  ", t.style(Ink::Text)),
+            Span::styled(words::PICK_PLAY.get(self.lang), t.style(Ink::Text)),
             Span::styled("q", t.style(Ink::Accent)),
-            Span::styled(" quit", t.style(Ink::Text)),
+            Span::styled(words::PICK_QUIT.get(self.lang), t.style(Ink::Text)),
         ];
         frame.render_widget(Line::from(foot), line(all.height.saturating_sub(1)));
     }

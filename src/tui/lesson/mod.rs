@@ -7,7 +7,7 @@
 mod draw;
 pub mod progress;
 mod words;
-mod wrap;
+pub mod wrap;
 
 pub use draw::banner;
 
@@ -98,6 +98,7 @@ impl Class {
         let lesson = s.lesson.clone()?;
         let mut model = Model::new(s.plan.clone(), seed, Some(s.script.end), theme, size);
         model.muted = true;
+        model.lang = lang;
         let mut class = Class {
             model,
             lang,
@@ -265,6 +266,7 @@ impl Class {
         let (theme, end) = (self.model.theme, self.lesson.exercise.end);
         self.model = Model::new(self.exercise.clone(), self.seed, Some(end), theme, self.size);
         self.model.muted = true;
+        self.model.lang = self.lang;
         self.resize(self.size);
         self.stage = Stage::Exercise;
     }

@@ -1,21 +1,6 @@
 //! What the panel itself says, in every language.
 
-use crate::scenario::lesson::Lang;
-
-/// A fixed text with its twin.
-pub(super) struct Said {
-    pub en: &'static str,
-    pub zh: &'static str,
-}
-
-impl Said {
-    pub fn get(&self, lang: Lang) -> &'static str {
-        match lang {
-            Lang::En => self.en,
-            Lang::Zh => self.zh,
-        }
-    }
-}
+pub(super) use crate::tui::words::Said;
 
 macro_rules! said {
     ($($name:ident: $en:literal, $zh:literal;)*) => {

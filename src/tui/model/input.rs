@@ -11,6 +11,7 @@ use crate::tui::console;
 use crate::tui::keys::{self, Action};
 use crate::tui::layout::{Areas, areas};
 use crate::tui::panel::Panel;
+use crate::tui::words;
 use crate::world::probe::view::Observer;
 
 impl Model {
@@ -229,7 +230,7 @@ impl Model {
             Action::Steps => self.overlay = Overlay::Steps,
             Action::Save => self.ask(Ask::Save, String::new()),
             Action::LessonOn | Action::LessonCheck | Action::LessonHint | Action::LessonShow => {
-                self.note = Some("that key is for lessons: `slotscope lessons` lists them".into());
+                self.note = Some(self.say(words::LESSON_KEY).into());
             }
             Action::Help | Action::Why | Action::Back | Action::Quit => {}
         }

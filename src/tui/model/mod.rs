@@ -14,8 +14,10 @@ use ratatui::layout::Rect;
 use super::panel::Panel;
 use super::text;
 use super::theme::Theme;
+use super::words::{self, Said};
 use crate::base::{Dur, Id, SimTime};
 use crate::explain::{self, Failover};
+use crate::scenario::lesson::Lang;
 use crate::trace::{Event, Fact, HostId, Level};
 use crate::world::plan::Plan;
 use crate::world::probe::beliefs::{Beliefs, SlotBelief};
@@ -89,14 +91,15 @@ pub enum Ask {
 }
 
 impl Ask {
-    pub fn question(self) -> &'static str {
+    pub fn question(self) -> Said {
         match self {
-            Ask::GoTo => "go to (seconds, or 250ms, 2m): ",
-            Ask::Search => "search: ",
-            Ask::Slot => "slot number, or a key: ",
-            Ask::Save => "save this future as: ",
-            Ask::Name => "name of this future: ",
-            Ask::Console => "",
+            Ask::GoTo => words::GO_TO,
+            Ask::Search => words::SEARCH,
+            Ask::Slot => words::SLOT,
+            Ask::Save => words::SAVE,
+            Ask::Name => words::NAME,
+            // The node's name stands there.
+            Ask::Console => words::ASK_CONSOLE,
         }
     }
 }
@@ -149,6 +152,8 @@ pub struct Model {
     /// Since formation.
     end: Dur,
     pub theme: Theme,
+    /// Of the fixed texts.
+    pub lang: Lang,
     /// Of the terminal, in cells.
     pub size: (u16, u16),
     /// Columns at the right and rows at the bottom that the player leaves to others.
@@ -231,6 +236,7 @@ impl Model {
             seed,
             end,
             theme,
+            lang: Lang::default(),
             size,
             reserved: (0, 0),
             accounts: Accounts::new(&timeline),
@@ -281,6 +287,10 @@ impl Model {
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
+    /// A fixed text in the language of the screen.
+    pub fn say(&self, said: Said) -> &'static str {
+        said.get(self.lang)
+    }
     pub fn title(&self) -> &str {
         &self.timeline.world().plan.title
     }
@@ -327,8 +337,8 @@ impl Model {
     }
     pub fn observer_text(&self) -> String {
         match self.observer {
-            Observer::Truth => "as it is".to_string(),
-            Observer::Node(h) => format!("as {} sees it", self.host_name(h)),
+            Observer::Truth => self.say(words::AS_IT_IS).to_string(),
+            Observer::Node(h) => words::AS_SEEN.with(self.lang, &[&self.host_name(h)]),
         }
     }
 

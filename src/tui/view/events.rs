@@ -13,6 +13,7 @@ use crate::tui::model::{Model, is_landmark};
 use crate::tui::panel::Panel;
 use crate::tui::text::{about, level_word, seconds};
 use crate::tui::theme::Ink;
+use crate::tui::words;
 
 /// Which events are listed.
 pub fn what(m: &Model) -> String {
@@ -110,7 +111,7 @@ pub fn inspector(m: &Model, frame: &mut Frame<'_>, area: Rect, current: Option<u
         Span::styled(shorten(&what, width.saturating_sub(14)), t.style(Ink::Strong)),
     ];
     put_line(frame, area, 0, Line::from(first));
-    let text = if why.is_empty() { "  nothing recorded led to it".to_string() } else { why };
+    let text = if why.is_empty() { format!("  {}", m.say(words::NO_CAUSE)) } else { why };
     put_line(frame, area, 1, Line::styled(shorten(&text, width), t.style(Ink::Faint)));
 }
 

@@ -35,7 +35,8 @@ use super::layout::{Areas, SMALLEST, areas};
 use super::model::{Ask, Model, Overlay};
 use super::panel::Panel;
 use super::text;
-use super::theme::{Ink, Theme};
+use super::theme::Ink;
+use super::words;
 use crate::world::probe::view::HealthLevel;
 
 /// Draws the whole screen.
@@ -75,7 +76,7 @@ fn lower(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
         tabs(m, frame, a, a.log_title, vec![events::count(m)]);
         events::list(m, frame, a);
     } else if let Some((title_row, _)) = a.panel_rows {
-        title(m, frame, a.log_title, "Events", &events::what(m), vec![events::count(m)]);
+        title(m, frame, a.log_title, m.say(Panel::Events.title()), &events::what(m), vec![events::count(m)]);
         events::list(m, frame, a);
         tabs(m, frame, a, title_row, vec![]);
         for y in panel.y..panel.bottom() {
@@ -113,7 +114,7 @@ fn tabs(m: &Model, frame: &mut Frame<'_>, a: &Areas, area: Rect, right: Vec<Span
         put(frame, area, 0, "‹", t.style(Ink::Accent));
     }
     for (p, r) in &a.tabs {
-        let name = format!(" {} ", p.name());
+        let name = format!(" {} ", m.say(p.title()));
         if *p == m.panel {
             let style = t.style(Ink::Accent).add_modifier(Modifier::REVERSED);
             put(frame, *r, 0, &name, style);
@@ -127,7 +128,7 @@ fn tabs(m: &Model, frame: &mut Frame<'_>, a: &Areas, area: Rect, right: Vec<Span
         put(frame, Rect { x: r.right(), width: 1, ..area }, 0, "›", t.style(Ink::Accent));
     }
     if m.panel == Panel::Events && a.tabs.is_empty() {
-        put(frame, area, 0, " Events ", t.style(Ink::Accent));
+        put(frame, area, 0, &format!(" {} ", m.say(Panel::Events.title())), t.style(Ink::Accent));
     }
 }
 
@@ -139,8 +140,8 @@ fn lines(m: &Model, frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
         put_line(frame, area, row as u16, line);
     }
     if hidden > skip {
-        let more = format!(" {} more: pgdn ", hidden - skip);
-        let w = more.len() as u16;
+        let more = words::MORE_LINES.with(m.lang, &[&(hidden - skip)]);
+        let w = Span::raw(more.as_str()).width() as u16;
         let at = Rect { x: area.right().saturating_sub(w), y: area.bottom() - 1, width: w, height: 1 };
         put(frame, at, 0, &more, m.theme.style(Ink::Accent).add_modifier(Modifier::REVERSED));
     }
@@ -168,9 +169,9 @@ fn bar(m: &Model, part: u64, whole: u64, cells: u16, ink: Ink) -> Vec<Span<'stat
 
 fn too_small(m: &Model, frame: &mut Frame<'_>, all: Rect) {
     let lines = [
-        format!("This terminal has {} x {} cells.", all.width, all.height),
-        format!("Slotscope needs {} x {}: make it larger.", SMALLEST.0, SMALLEST.1),
-        "q quits.".to_string(),
+        words::SMALL_IS.with(m.lang, &[&all.width, &all.height]),
+        words::SMALL_NEEDS.with(m.lang, &[&SMALLEST.0, &SMALLEST.1]),
+        m.say(words::SMALL_QUIT).to_string(),
     ];
     for (i, line) in lines.iter().enumerate() {
         put(frame, all, i as u16, line, m.theme.style(Ink::Text));
@@ -233,7 +234,7 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let h = &m.shot.health;
     let (ink, dot) = health_ink(h.level);
     let mut right = vec![
-        Span::styled(format!("{dot} {}", h.level.word()), t.style(ink)),
+        Span::styled(format!("{dot} {}", m.say(words::health(h.level))), t.style(ink)),
         Span::styled(format!("  epoch {}", h.current_epoch), t.style(Ink::Text)),
     ];
     if area.width >= 110 && !m.shot.slots.is_empty() {
@@ -250,15 +251,15 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut middle = vec![
         Span::styled(format!("  {clock}"), t.style(Ink::Strong)),
         Span::styled(format!("  {}", m.speed_text()), t.style(Ink::Accent)),
-        Span::styled(format!("  seed {}", m.seed), t.style(Ink::Faint)),
+        Span::styled(format!("  {}", words::SEED.with(m.lang, &[&m.seed])), t.style(Ink::Faint)),
     ];
     if m.futures.len() > 1 && area.width >= 100 {
         middle.push(Span::styled(format!("  ⑂ {}", m.futures[m.future].name), t.style(Ink::Paused)));
     }
     if m.is_forming() {
-        middle.push(Span::styled("  forming the cluster", t.style(Ink::Warn)));
+        middle.push(Span::styled(format!("  {}", m.say(words::FORMING)), t.style(Ink::Warn)));
     } else if m.is_working() && !m.playing {
-        middle.push(Span::styled("  running…", t.style(Ink::Warn)));
+        middle.push(Span::styled(format!("  {}", m.say(words::RUNNING)), t.style(Ink::Warn)));
     }
     let middle_width: u16 = middle.iter().map(|s| s.width() as u16).sum();
     let room = usize::from(area.width.saturating_sub(width + middle_width + 6)).max(8);
@@ -288,14 +289,14 @@ fn footer(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     if let Overlay::Asking(ask, line) = &m.overlay {
         let question = match ask {
             Ask::Console => format!(" {}> ", m.node_name(m.node)),
-            ask => format!(" {}", ask.question()),
+            ask => format!(" {}", m.say(ask.question())),
         };
         let help = match ask {
-            Ask::Console => "  tab completes, ↑ recalls, help lists, esc leaves",
-            _ => "  enter does it, esc leaves it",
+            Ask::Console => m.say(words::ASK_CONSOLE),
+            _ => m.say(words::ASK_OTHER),
         };
         // The end of a long line is what one types.
-        let room = usize::from(area.width).saturating_sub(question.len() + 3);
+        let room = usize::from(area.width).saturating_sub(Span::raw(question.as_str()).width() + 3);
         let from = line.chars().count().saturating_sub(room);
         let shown: String = line.chars().skip(from).collect();
         let spans = vec![
@@ -314,18 +315,19 @@ fn footer(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     if let Some(note) = &m.note {
         return put(frame, area, 0, &format!(" {note}"), t.style(Ink::Warn));
     }
-    put_line(frame, area, 0, Line::from(footer_keys(t, usize::from(area.width))));
+    put_line(frame, area, 0, Line::from(footer_keys(m, usize::from(area.width))));
 }
 
 /// As many keys as fit, the most wanted ones, in the order of the keymap's ranks.
-fn footer_keys(t: Theme, width: usize) -> Vec<Span<'static>> {
+fn footer_keys(m: &Model, width: usize) -> Vec<Span<'static>> {
+    let t = m.theme;
     let mut wanted: Vec<_> = KEYMAP.iter().filter_map(|b| Some((b.footer?, b))).collect();
     wanted.sort_by_key(|((rank, _), _)| *rank);
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
     for ((_, name), b) in wanted {
-        let key = b.keys[0].to_string();
-        let w = key.chars().count() + name.len() + 3;
+        let (key, name) = (b.keys[0].to_string(), m.say(name));
+        let w = key.chars().count() + Span::raw(name).width() + 3;
         if used + w > width {
             break;
         }

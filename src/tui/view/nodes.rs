@@ -10,21 +10,22 @@ use crate::tui::layout::{Areas, Column};
 use crate::tui::model::Model;
 use crate::tui::text::about;
 use crate::tui::theme::Ink;
+use crate::tui::words;
 use crate::world::probe::view::{NodeView, Observer, Opinion, Process, Role};
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let hidden = m.shot.nodes.len().saturating_sub(usize::from(a.node_rows.height));
     let mut right = Vec::new();
     if !m.shot.observer_runs {
-        right.push(Span::styled("its process is not running: it sees nothing", m.theme.style(Ink::Warn)));
+        right.push(Span::styled(m.say(words::NOT_RUNNING), m.theme.style(Ink::Warn)));
     } else if let Observer::Node(h) = m.observer
         && m.timeline().world().process(h) == Process::Paused
     {
-        right.push(Span::styled("its process is paused: what it knew then", m.theme.style(Ink::Paused)));
+        right.push(Span::styled(m.say(words::IS_PAUSED), m.theme.style(Ink::Paused)));
     } else if hidden > 0 {
-        right.push(Span::styled(format!("{hidden} more: ↑ ↓"), m.theme.style(Ink::Faint)));
+        right.push(Span::styled(words::MORE_NODES.with(m.lang, &[&hidden]), m.theme.style(Ink::Faint)));
     }
-    title(m, frame, a.nodes_title, "Nodes and time", &m.observer_text(), right);
+    title(m, frame, a.nodes_title, m.say(words::NODES), &m.observer_text(), right);
     let faint = m.theme.style(Ink::Faint);
     let mut x = a.table_head.x + 1;
     for &(column, width) in &a.columns {

@@ -5,15 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::events::causes;
-use super::{chart, popup, put_line, wrap};
+use super::{chart, popup, put_line};
 use crate::trace::text::Topic;
 use crate::tui::console::ACTS;
 use crate::tui::keys::{Group, KEYMAP};
 use crate::tui::layout::Areas;
+use crate::tui::lesson::wrap::wrap;
 use crate::tui::model::Model;
 use crate::tui::panel::Panel;
 use crate::tui::text::{about, seconds};
 use crate::tui::theme::Ink;
+use crate::tui::words;
 
 /// A screen this wide has room for two columns of help.
 const WIDE: u16 = 110;
@@ -42,8 +44,8 @@ pub fn help(m: &Model, frame: &mut Frame<'_>, all: Rect, skip: u16) {
     let (width, column) = help_columns(all.width);
     let (mut keys, signs) = (key_lines(m, column), sign_lines(m, column));
     let height = help_height(m).min(all.height);
-    let name = if height < help_height(m) { "Keys and signs: ↑ ↓ for more" } else { "Keys and signs" };
-    let inside = popup(m, frame, all, (width, height), name);
+    let name = if height < help_height(m) { words::HELP_MORE } else { words::HELP };
+    let inside = popup(m, frame, all, (width, height), m.say(name));
     let rows = if two { two_columns(keys.len(), signs.len()) } else { keys.len() + signs.len() };
     keys.extend(signs);
     let other = keys.split_off(rows.min(keys.len()));
@@ -60,17 +62,17 @@ pub fn help(m: &Model, frame: &mut Frame<'_>, all: Rect, skip: u16) {
 fn key_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for group in Group::ALL {
-        lines.push(Line::styled(format!(" {}", group.title()), m.theme.style(Ink::Accent)));
+        lines.push(Line::styled(format!(" {}", m.say(group.title())), m.theme.style(Ink::Accent)));
         for b in KEYMAP.iter().filter(|b| b.group == group) {
-            lines.extend(pair(m, &b.keys_text(), b.help, column));
+            lines.extend(pair(m, &b.keys_text(), m.say(b.help), column));
         }
     }
     lines
 }
 
 fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
-    let title = |name: &'static str| Line::styled(name, m.theme.style(Ink::Accent));
-    let mut lines = vec![title(" The chart")];
+    let title = |name: words::Said| Line::styled(m.say(name), m.theme.style(Ink::Accent));
+    let mut lines = vec![title(words::SIGNS_CHART)];
     for (sign, means) in [
         ("━ ─", "a master, a replica that works"),
         ("▁ ▆", "PFAIL: suspected by few, by many"),
@@ -87,7 +89,7 @@ fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
         let (_, glyph, _) = chart::mark(kind);
         lines.extend(pair(m, &glyph.to_string(), means, column));
     }
-    lines.push(title(" The slots"));
+    lines.push(title(words::SIGNS_SLOTS));
     for (sign, means) in [
         ("■ ▤ ▦", "served, by owner; dim: no keys there, bold: many"),
         ("?", "the owner is suspected (PFAIL)"),
@@ -96,7 +98,7 @@ fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
     ] {
         lines.extend(pair(m, sign, means, column));
     }
-    lines.push(title(" Events"));
+    lines.push(title(words::SIGNS_EVENTS));
     for topic in Topic::ALL {
         lines.extend(pair(m, &topic.mark().to_string(), topic.name(), column));
     }
@@ -117,16 +119,21 @@ fn pair(m: &Model, key: &str, means: &str, width: usize) -> Vec<Line<'static>> {
     out
 }
 
+/// A text with blanks up to so many columns.
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(Span::raw(text).width())))
+}
+
 /// The menu of panels: letter, name, what it shows.
 pub fn panels(m: &Model, frame: &mut Frame<'_>, all: Rect) {
     let list = Panel::of(m);
-    let inside = popup(m, frame, all, (72, list.len() as u16 + 2), "Panels: press a letter");
+    let inside = popup(m, frame, all, (72, list.len() as u16 + 2), m.say(words::PANELS));
     for (row, p) in list.iter().enumerate() {
         let here = if *p == m.panel { "▶" } else { " " };
         let line = Line::from(vec![
             Span::styled(format!("{here}{} ", p.letter()), m.theme.style(Ink::Accent)),
-            Span::styled(format!("{:<11}", p.name()), m.theme.style(Ink::Strong)),
-            Span::styled(p.what(), m.theme.style(Ink::Text)),
+            Span::styled(padded(m.say(p.title()), 11), m.theme.style(Ink::Strong)),
+            Span::styled(m.say(p.what()), m.theme.style(Ink::Text)),
         ]);
         put_line(frame, inside, row as u16, line);
     }
@@ -137,7 +144,7 @@ pub fn acts(m: &Model, frame: &mut Frame<'_>, all: Rect) {
     let two = all.width >= 76;
     let rows = if two { ACTS.len().div_ceil(2) } else { ACTS.len() };
     let width = if two { 74 } else { 40 };
-    let name = format!("Do to {}: press a letter", m.node_name(m.node));
+    let name = words::ACTS.with(m.lang, &[&m.node_name(m.node)]);
     let inside = popup(m, frame, all, (width, rows as u16 + 2), &name);
     for (i, (key, what, _)) in ACTS.iter().enumerate() {
         let (column, row) = (i / rows, i % rows);
@@ -154,11 +161,11 @@ pub fn acts(m: &Model, frame: &mut Frame<'_>, all: Rect) {
 pub fn steps(m: &Model, frame: &mut Frame<'_>, all: Rect) {
     let text = m.steps_text();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    let name = format!("Done by hand in \u{201c}{}\u{201d}: steps of a scenario", m.futures[m.future].name);
+    let name = words::STEPS.with(m.lang, &[&m.futures[m.future].name]);
     let height = (lines.len().max(1) as u16 + 2).min(all.height);
     let inside = popup(m, frame, all, (all.width.min(100), height), &name);
     if lines.is_empty() {
-        let none = Line::styled(" nothing yet: ! or : does something", m.theme.style(Ink::Faint));
+        let none = Line::styled(m.say(words::NO_STEPS), m.theme.style(Ink::Faint));
         return put_line(frame, inside, 0, none);
     }
     let skip = lines.len().saturating_sub(usize::from(inside.height));
@@ -199,10 +206,10 @@ pub fn why(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
         }
     }
     if chain.len() == 1 {
-        lines.push(Line::styled("     nothing recorded led to it", t.style(Ink::Faint)));
+        lines.push(Line::styled(format!("     {}", m.say(words::NO_CAUSE)), t.style(Ink::Faint)));
     }
     let area = Rect { height: area.height.min(lines.len() as u16 + 2), ..area };
-    let inside = popup(m, frame, area, (width, area.height), "Why");
+    let inside = popup(m, frame, area, (width, area.height), m.say(words::WHY));
     let skip = lines.len().saturating_sub(usize::from(inside.height));
     for (row, line) in lines.into_iter().skip(skip).enumerate() {
         put_line(frame, inside, row as u16, line);

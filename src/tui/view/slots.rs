@@ -9,6 +9,7 @@ use crate::slot::SLOTS;
 use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
+use crate::tui::words;
 use crate::world::probe::view::{SlotRun, SlotState};
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
@@ -19,7 +20,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
         }
         None => legend(m, usize::from(a.slots_title.width).saturating_sub(30)),
     };
-    title(m, frame, a.slots_title, "Slots", &m.observer_text(), right);
+    title(m, frame, a.slots_title, m.say(words::SLOTS), &m.observer_text(), right);
     let width = a.slots.width.saturating_sub(2);
     let cells = u32::from(width) * u32::from(a.slots.height);
     if cells == 0 {
