@@ -1510,3 +1510,30 @@ fn min(v: &[f64]) -> Option<f64> {
 fn max(v: &[f64]) -> Option<f64> {
     v.iter().copied().reduce(f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Book, ledger};
+
+    /// The recorder asks the promoted node for the set; the ledger looks at who serves the slot.
+    #[test]
+    fn the_ledger_loses_what_the_recorder_misses() {
+        let mut losses = Vec::new();
+        for (scenario, variant) in
+            [("S3", "pause"), ("S4", "manual"), ("S4", "takeover"), ("S6", "partition")]
+        {
+            let path = format!("{}/scenarios/oracle/{scenario}.toml", env!("CARGO_MANIFEST_DIR"));
+            let plan = crate::scenario::load(std::path::Path::new(&path)).expect("it is read").plan;
+            let setup = Setup::new(scenario, plan);
+            let mut r = Recorder::new(&setup, 1);
+            assert!(r.run(variant, true), "{scenario}");
+            let lost = r.m["writes_lost"].expect("it is counted") as u64;
+            let l = ledger(&r.w, &Book::default(), None);
+            assert_eq!((l.lost, l.unserved), (lost, 0), "{scenario} {variant}: {l:?}");
+            assert_eq!(l.acked, l.kept + l.lost, "{scenario} {variant}");
+            losses.push(lost);
+        }
+        assert!(losses[0] > 900 && losses[1] == 0 && losses[2] == 0, "{losses:?}");
+    }
+}

@@ -115,3 +115,39 @@ fn writes_wait_for_a_manual_failover_and_are_redirected() {
     assert_eq!(said, [format!("MOVED 5061 127.0.0.1:{port}")]);
     assert_eq!(text(&c.ask(replica, "GET bar")), "1");
 }
+
+/// A replica could draw other members, so it is told whom the master took.
+#[test]
+fn spop_is_told_to_replicas_as_what_it_took() {
+    let mut c = Cluster::formed(PORTS, 7);
+    let replica = c.replica_of(0);
+    c.ask(replica, "READONLY");
+    let offset =
+        |c: &mut Cluster| -> u64 { info(c, 0, "replication", "master_repl_offset").parse().unwrap() };
+    let wire = |words: &[&str]| -> u64 {
+        let words = words.iter().map(|w| format!("${}\r\n{w}\r\n", w.len()).len());
+        (words.clone().sum::<usize>() + format!("*{}\r\n", words.len()).len()) as u64
+    };
+    let members = |c: &mut Cluster, n: usize| {
+        let Value::Set(mut all) = c.ask(n, "SMEMBERS bar") else { panic!("a set") };
+        all.sort_by_key(|v| text(v).to_string());
+        all
+    };
+    assert_eq!(c.ask(0, "SADD bar a b c d e f g h"), Value::Int(8));
+    let before = offset(&mut c);
+    let one = text(&c.ask(0, "SPOP bar")).to_string();
+    let after = offset(&mut c);
+    assert_eq!(after - before, wire(&["SREM", "bar", &one]), "one member: one SREM");
+    let Value::Set(three) = c.ask(0, "SPOP bar 3") else { panic!("a set") };
+    let told: u64 = three.iter().map(|m| wire(&["SREM", "bar", text(m)])).sum();
+    // Several commands are one transaction for the replica.
+    assert_eq!(offset(&mut c) - after, told + wire(&["MULTI"]) + wire(&["EXEC"]));
+    c.run(Dur::ms(20));
+    let left = members(&mut c, 0);
+    assert_eq!((left.len(), members(&mut c, replica)), (4, left));
+    let before = offset(&mut c);
+    c.ask(0, "SPOP bar 100");
+    assert_eq!(offset(&mut c) - before, wire(&["DEL", "bar"]), "all of them: the key is deleted");
+    c.run(Dur::ms(20));
+    assert_eq!(c.ask(replica, "EXISTS bar"), Value::Int(0));
+}

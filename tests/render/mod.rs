@@ -1,5 +1,6 @@
 //! What a run looks like: logs, timelines, explanations.
 
 mod log_order;
+mod milestones;
 mod questions;
 mod worlds;

@@ -163,3 +163,30 @@ fn a_flush_loses_everything_before_it_and_nothing_after() {
     assert_eq!(l.lost_by_cause, BTreeMap::from([(Cause::Deleted, l.lost)]));
     assert!((490..=505).contains(&l.lost) && l.kept >= 490, "{l:?}");
 }
+
+/// A replica is made a master of its own while clients go on with the old one, which is then told to copy it.
+#[test]
+fn what_only_a_demoted_master_had_is_dropped_by_replicaof() {
+    const DEMOTED: &str = r#"
+        title = "the wrong direction"
+        end = "20s"
+        [replication]
+        replicas = 1
+        config = { repl-diskless-sync-delay = 0, save = "" }
+        [[client]]
+        kind = "writer"
+        node = "n1"
+        rate = 50
+        [[step]]
+        at = "2s"
+        do.command = { node = "n2", run = "REPLICAOF NO ONE" }
+        [[step]]
+        at = "7s"
+        do.command = { node = "n1", run = "REPLICAOF {n2.ip} {n2.port}" }
+    "#;
+    let o = parse(DEMOTED).run(1, Level::Headline);
+    let l = all(&o);
+    adds_up("demoted", &l);
+    assert_eq!(l.lost_by_cause, BTreeMap::from([(Cause::Resynced, l.lost)]), "{l:?}");
+    assert!((240..=260).contains(&l.lost), "{l:?}");
+}

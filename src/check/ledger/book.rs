@@ -160,7 +160,9 @@ impl Book {
             before.from.is_some_and(|f| f.host == c.to.host) && before.slots.binary_search(&slot).is_ok()
         };
         let other = c.from.is_some_and(|f| f.host != c.to.host);
-        other && !matches!(c.cause, Cause::LeftBehind | Cause::Superseded) && self.cuts.iter().any(was)
+        other
+            && !matches!(c.cause, Cause::LeftBehind | Cause::Superseded | Cause::Resynced)
+            && self.cuts.iter().any(was)
     }
 
     /// What a change of owner does to the writes that the new one lacks.
@@ -172,7 +174,8 @@ impl Book {
             }
             _ if self.forced.contains(&to.host) => Cause::Forced,
             Some(from) if !self.promoted.contains(&to.host) && self.owners.serves(w, from) => {
-                Cause::LeftBehind
+                // Without a cluster nobody can give slots away.
+                if w.bus(from.host).is_some() { Cause::LeftBehind } else { Cause::Resynced }
             }
             Some(from) => self.fault(from.host),
             None => Cause::Unexplained,

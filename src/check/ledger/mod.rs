@@ -36,6 +36,8 @@ pub enum Cause {
     Superseded,
     /// Its slot was given to a node that the key was not moved to.
     LeftBehind,
+    /// Its master was told to copy another master: a full synchronisation drops what only it had.
+    Resynced,
     /// Its master restarted without data.
     EmptyRestart,
     /// Its master restarted from a file that did not have it.
@@ -47,13 +49,14 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Cause; 10] = [
+    pub const ALL: [Cause; 11] = [
         Cause::DiedFirst,
         Cause::Forced,
         Cause::Frozen,
         Cause::Partitioned,
         Cause::Superseded,
         Cause::LeftBehind,
+        Cause::Resynced,
         Cause::EmptyRestart,
         Cause::OldFile,
         Cause::Deleted,
@@ -69,6 +72,7 @@ impl Cause {
             Cause::Partitioned => "partitioned master",
             Cause::Superseded => "superseded master",
             Cause::LeftBehind => "slot moved without the key",
+            Cause::Resynced => "dropped by REPLICAOF",
             Cause::EmptyRestart => "restart without data",
             Cause::OldFile => "restart from an old file",
             Cause::Deleted => "deleted by a command",
@@ -94,6 +98,9 @@ impl Cause {
             Cause::Superseded => "WAIT 1 after the write: a node that is master no more has no replicas",
             Cause::LeftBehind => {
                 "redis-cli --cluster fix, or MIGRATE of every key, before CLUSTER SETSLOT NODE"
+            }
+            Cause::Resynced => {
+                "FAILOVER instead of REPLICAOF: the master stops and hands all data over before it becomes a replica"
             }
             Cause::EmptyRestart => {
                 "appendonly yes, or no automatic restart faster than cluster-node-timeout: a replica would have taken \
