@@ -11,6 +11,7 @@ mod lessons;
 mod regressions;
 mod render;
 mod sentinel;
+mod shards;
 mod slot_cli;
 mod support;
 mod tidy;

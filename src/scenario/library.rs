@@ -111,6 +111,7 @@ const FILES: &[(&str, &str)] = files![
     "regressions/old-votes.toml",
     "regressions/ghost-keys.toml",
     "regressions/chosen-without-data.toml",
+    "regressions/clusterdown-alone.toml",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",
     "cluster/conf/7002.conf",

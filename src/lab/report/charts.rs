@@ -69,9 +69,12 @@ fn axis(metric: &str) -> String {
     format!("{metric}, {}", Unit::of(metric).label())
 }
 
-/// The share of trials with at most a value, a line per point; `None` if no point has the metric.
+/// More lines than this nobody can tell apart: the legend ends, and colours come back.
+const MOST_LINES: usize = 17;
+
+/// The share of trials with at most a value, a line per point; `None` if no point has the metric, or too many have.
 pub fn distributions(r: &Results<'_>, metric: &str) -> Option<String> {
-    let (points, low, high) = drawn(r, metric)?;
+    let (points, low, high) = drawn(r, metric).filter(|(points, ..)| points.len() <= MOST_LINES)?;
     Some(svg((WIDTH, 380), |page| {
         let (plot, legend) = page.split_horizontally(WIDTH as i32 - 210);
         let mut chart = ChartBuilder::on(&plot)
@@ -104,11 +107,9 @@ pub fn distributions(r: &Results<'_>, metric: &str) -> Option<String> {
             }
             line.push((high, 1.0));
             chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
-            if i < 17 {
-                let y = 24 + 20 * i as i32;
-                legend.draw(&PathElement::new([(8, y), (34, y)], colour.stroke_width(3)))?;
-                legend.draw_text(&cut(&r.short(*p), 24), &style(12, INK, HPos::Left), (42, y))?;
-            }
+            let y = 24 + 20 * i as i32;
+            legend.draw(&PathElement::new([(8, y), (34, y)], colour.stroke_width(3)))?;
+            legend.draw_text(&cut(&r.short(*p), 24), &style(12, INK, HPos::Left), (42, y))?;
         }
         Ok(())
     }))

@@ -7,7 +7,7 @@ use super::text::number;
 use crate::lab::samples::Unit;
 use crate::lab::stats::{Bootstrap, Interval, quantile, sorted};
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;color:#222a35;max-width:62rem;margin:2rem auto;padding:0 1rem}\
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;color:#222a35;max-width:80rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem;border-top:1px solid #dde1e6;padding-top:1rem}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px;margin:.6rem 0}\
 th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #edf0f2;white-space:nowrap}\
