@@ -159,6 +159,22 @@ fn every_exercise_can_be_done_on_the_screen() {
 }
 
 #[test]
+fn a_box_taller_than_the_screen_scrolls_to_its_last_line() {
+    let mut c = class("02-architecture", Lang::En, (60, 18));
+    c.stage = Stage::Summary;
+    let last = c.lesson.commands.last().expect("a command").clone();
+    let shown = |c: &Class| told(c).contains(&last);
+    assert!(!shown(&c), "the box is taller than the screen");
+    for _ in 0..40 {
+        press(&mut c, KeyCode::Down);
+    }
+    assert!(shown(&c) && told(&c).contains("enter back"), "{}", told(&c));
+    let bottom = c.scroll;
+    press(&mut c, KeyCode::Up);
+    assert_eq!(c.scroll + 1, bottom, "it stops at the last line");
+}
+
+#[test]
 fn the_panel_draws_at_every_size() {
     let mut c = class("08-hash-tags", Lang::Zh, (80, 24));
     for (w, h) in [(20, 5), (60, 18), (60, 20), (79, 25), (169, 30), (170, 40), (260, 100)] {

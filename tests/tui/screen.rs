@@ -1,6 +1,7 @@
 //! Pictures of the screen.
 
 use ratatui::style::{Color, Modifier};
+use slotscope::scenario::lesson::Lang;
 use slotscope::trace::HostId;
 use slotscope::tui::model::Details;
 use slotscope::tui::panel::Panel;
@@ -23,6 +24,23 @@ fn the_screen_at_three_sizes() {
     for (w, h) in [(80, 24), (120, 40), (200, 60)] {
         let m = suspected((w, h), Depth::True);
         insta::assert_snapshot!(format!("suspected_{w}x{h}"), picture(&draw(&m)));
+    }
+}
+
+#[test]
+fn the_screen_and_its_boxes_in_chinese() {
+    for (w, h) in [(80, 24), (120, 40), (200, 60)] {
+        let mut m = suspected((w, h), Depth::Mono);
+        m.lang = Lang::Zh;
+        insta::assert_snapshot!(format!("chinese_{w}x{h}"), rows(&draw(&m)).join("\n"));
+        for (key, name) in [('?', "help"), ('m', "panels")] {
+            press(&mut m, key);
+            let text = rows(&draw(&m)).join("\n");
+            press(&mut m, '\u{1b}');
+            if w == 120 {
+                insta::assert_snapshot!(format!("chinese_{name}"), text);
+            }
+        }
     }
 }
 

@@ -138,9 +138,27 @@ fn keys(c: &Class) -> &'static str {
     said.get(c.lang)
 }
 
-fn dialog(c: &Class, frame: &mut Frame<'_>) {
-    let all = frame.area();
-    let room = usize::from(all.width.saturating_sub(6).min(90));
+/// Columns for the text of a box on a screen.
+fn box_room(width: u16) -> usize {
+    usize::from(width.saturating_sub(6).min(90))
+}
+
+/// Lines of a box's text that a screen of this height shows if it cannot show all.
+fn box_keeps(height: u16) -> usize {
+    usize::from(height).saturating_sub(4)
+}
+
+/// Lines of the box's text that do not fit on the screen.
+pub(super) fn hidden_lines(c: &Class) -> u16 {
+    let lines = dialog_text(c, box_room(c.size.0)).1.len();
+    match lines + 3 > usize::from(c.size.1) {
+        true => lines.saturating_sub(box_keeps(c.size.1)) as u16,
+        false => 0,
+    }
+}
+
+/// The title of the box and its text, without the keys.
+fn dialog_text(c: &Class, room: usize) -> (&'static str, Vec<Line>) {
     let say = |s: &Said| s.get(c.lang);
     let mut lines: Vec<Line> = Vec::new();
     let l = &c.lesson;
@@ -197,15 +215,23 @@ fn dialog(c: &Class, frame: &mut Frame<'_>) {
         }
     };
     lines.push((String::new(), Ink::Text));
+    (name, lines)
+}
+
+fn dialog(c: &Class, frame: &mut Frame<'_>) {
+    let all = frame.area();
+    let room = box_room(all.width);
+    let (name, mut lines) = dialog_text(c, room);
+    // What does not fit is scrolled to; the keys stay.
+    if lines.len() + 3 > usize::from(all.height) {
+        let keep = box_keeps(all.height);
+        let skip = usize::from(c.scroll).min(lines.len().saturating_sub(keep));
+        lines.drain(..skip);
+        lines.truncate(keep);
+        lines.push((words::SCROLL.get(c.lang).to_string(), Ink::Faint));
+    }
     lines.push((keys(c).to_string(), Ink::Accent));
     let (w, h) = (room as u16 + 4, (lines.len() as u16 + 2).min(all.height));
-    // What does not fit is left out above the keys.
-    if lines.len() + 2 > usize::from(all.height) {
-        let keep = usize::from(all.height).saturating_sub(4);
-        let last = lines.split_off(lines.len() - 1);
-        lines.truncate(keep);
-        lines.extend(last);
-    }
     let r = Rect::new(
         all.x + (all.width.saturating_sub(w)) / 2,
         all.y + (all.height - h) / 2,

@@ -72,6 +72,8 @@ pub struct Class {
     /// The last check of the exercise.
     pub verdicts: Vec<Verdict>,
     pub size: (u16, u16),
+    /// Lines of the box that are scrolled away.
+    pub scroll: u16,
     /// The exercise is done.
     pub passed: bool,
     plan: Arc<Plan>,
@@ -111,6 +113,7 @@ impl Class {
             hints: 0,
             verdicts: Vec::new(),
             size,
+            scroll: 0,
             passed: false,
             plan: s.plan.clone(),
             seed,
@@ -163,6 +166,29 @@ impl Class {
         if told && self.model.overlay != Overlay::None {
             return update(&mut self.model, Msg::Term(TermEvent::Key(key)));
         }
+        if !told && let KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown = key.code {
+            return self.scroll_box(key.code);
+        }
+        let before = self.stage;
+        self.staged_key(key, action);
+        if self.stage != before {
+            self.scroll = 0;
+        }
+    }
+
+    /// Scrolls what asks or tells, no further than its last line.
+    fn scroll_box(&mut self, code: KeyCode) {
+        let most = draw::hidden_lines(self);
+        self.scroll = match code {
+            KeyCode::Up => self.scroll.saturating_sub(1),
+            KeyCode::PageUp => self.scroll.saturating_sub(8),
+            KeyCode::Down => self.scroll + 1,
+            _ => self.scroll + 8,
+        }
+        .min(most);
+    }
+
+    fn staged_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let next = matches!(key.code, KeyCode::Enter | KeyCode::Char(' '));
         match (self.stage, action) {
             (_, Some(Action::Quit)) => self.quit = true,

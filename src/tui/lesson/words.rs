@@ -34,6 +34,7 @@ said! {
     KEYS_ON: "enter go on", "enter 继续";
     KEYS_EXERCISE: ": console  V verify  H hint  W show a step  ? keys  q leave", ": 控制台  V 检查  H 提示  W 替我做一步  ? 按键  q 离开";
     KEYS_DONE: "enter back to the list", "enter 回到列表";
+    SCROLL: "... up and down for all of it", "……用 ↑ ↓ 看全部";
     PROGRESS: "lessons done", "课完成";
     CHOOSE: "choose a lesson or a scenario", "请选择课程或场景";
 }
