@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, Clear};
+use ratatui::widgets::Block;
 
 use super::words::{self, Said};
 use super::wrap::{width, wrap};
@@ -12,7 +12,7 @@ use crate::scenario::lesson::Answer;
 use crate::scenario::lesson::exam::Truth;
 use crate::tui::layout::SMALLEST;
 use crate::tui::theme::Ink;
-use crate::tui::view::view;
+use crate::tui::view::{clear, view};
 
 /// Columns at the right and rows at the bottom that are the panel's.
 pub(super) fn reserved((w, h): (u16, u16)) -> (u16, u16) {
@@ -57,7 +57,7 @@ fn add(lines: &mut Vec<Line>, room: usize, ink: Ink, text: &str) {
 }
 
 fn panel(c: &Class, frame: &mut Frame<'_>, area: Rect) {
-    frame.render_widget(Clear, area);
+    clear(frame, area);
     let say = |s: &Said| s.get(c.lang);
     let faint = c.model.theme.style(Ink::Faint);
     let rule = "─".repeat(usize::from(area.width));
@@ -238,7 +238,7 @@ fn dialog(c: &Class, frame: &mut Frame<'_>) {
         w.min(all.width),
         h,
     );
-    frame.render_widget(Clear, r);
+    clear(frame, r);
     let title = ratatui::text::Line::styled(format!(" {name} "), c.model.theme.style(Ink::Accent));
     let block = Block::bordered().border_style(c.model.theme.style(Ink::Faint)).title(title);
     let inside = block.inner(r);

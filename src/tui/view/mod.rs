@@ -338,11 +338,24 @@ fn footer_keys(m: &Model, width: usize) -> Vec<Span<'static>> {
     spans
 }
 
+/// Clears a part of the screen for something that lies over the rest: a wide character whose right half would be
+/// under it goes too.
+pub(super) fn clear(frame: &mut Frame<'_>, r: Rect) {
+    frame.render_widget(Clear, r);
+    let Some(left) = r.x.checked_sub(1) else { return };
+    for y in r.y..r.bottom() {
+        let cell = &mut frame.buffer_mut()[(left, y)];
+        if Span::raw(cell.symbol()).width() > 1 {
+            cell.set_char(' ');
+        }
+    }
+}
+
 /// Clears a box in the middle of an area, draws its border and title, and returns its inside.
 fn popup(m: &Model, frame: &mut Frame<'_>, area: Rect, size: (u16, u16), name: &str) -> Rect {
     let (w, h) = (size.0.min(area.width), size.1.min(area.height));
     let r = Rect::new(area.x + (area.width - w) / 2, area.y + (area.height - h) / 2, w, h);
-    frame.render_widget(Clear, r);
+    clear(frame, r);
     let block = ratatui::widgets::Block::bordered()
         .border_style(m.theme.style(Ink::Faint))
         .title(Line::styled(format!(" {name} "), m.theme.style(Ink::Accent)));
