@@ -151,3 +151,39 @@ fn spop_is_told_to_replicas_as_what_it_took() {
     c.run(Dur::ms(20));
     assert_eq!(c.ask(replica, "EXISTS bar"), Value::Int(0));
 }
+
+/// What GETACK brings leaves out GETACK itself, so a master that is told to end and asks its replicas for an
+/// acknowledgement ends with that of the next second. redis: networking.c commandProcessed, isReadyToShutdown @7.0.15
+#[test]
+fn an_acknowledgement_that_was_asked_for_leaves_out_the_question() {
+    let question = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n".len() as u64;
+    let mut c = Cluster::formed(PORTS, 7);
+    c.ask(0, "SET bar 1");
+    assert_eq!(c.ask_and_wait(0, "WAIT 1 5000"), Value::Int(1));
+    let offset: u64 = info(&mut c, 0, "replication", "master_repl_offset").parse().unwrap();
+    let replica = info(&mut c, 0, "replication", "slave0");
+    let acked = replica.split(',').find_map(|part| part.strip_prefix("offset=")).unwrap();
+    assert_eq!(offset - acked.parse::<u64>().unwrap(), question);
+
+    // A second later nothing is left to say, and the end comes at once.
+    let mut waits = Vec::new();
+    for write in [true, false] {
+        let mut c = Cluster::formed(PORTS, 7);
+        c.world.act(&Action::Command {
+            node: "n1".into(),
+            words: ["CONFIG", "SET", "repl-ping-replica-period", "1000"].map(String::from).into(),
+        });
+        c.run(Dur::ms(2500));
+        if write {
+            c.ask(0, "SET bar 1");
+        }
+        let told = c.world.now();
+        c.world.act(&Action::Command { node: "n1".into(), words: vec!["SHUTDOWN".into()] });
+        while c.world.server(HostId(0)).is_some() && c.world.now().since(told) < Dur::secs(5) {
+            c.run(Dur::ms(1));
+        }
+        waits.push(c.world.now().since(told));
+    }
+    assert!(Dur::ms(120) < waits[0] && waits[0] < Dur::ms(1200), "with a write under way: {}", waits[0]);
+    assert!(waits[1] < Dur::ms(10), "without: {}", waits[1]);
+}

@@ -16,8 +16,8 @@ pub const MASTER_TAG: u32 = 0x1000_0000;
 #[derive(Debug)]
 pub enum Apply {
     Nothing,
-    /// Run these, without replies.
-    Commands(Vec<Command>),
+    /// Run these, without replies; each, once it is done, is told to `Repl::applied` with the offset after it.
+    Commands(Vec<(i64, Command)>),
     /// The data goes straight into the parser: make room, and answer as a loading server.
     BeginParsing,
     /// Replace the dataset; `Repl::loaded` follows when that is done.
@@ -378,17 +378,18 @@ impl Repl {
             return Apply::Nothing;
         }
         self.last_io = now;
-        let mut commands = Vec::new();
-        for (end, command) in chunk.items {
-            if end <= self.reploff {
-                continue;
-            }
-            self.reploff = end;
-            self.offset = end;
-            self.keep(command.clone());
-            commands.push(command);
-        }
-        Apply::Commands(commands)
+        let known = self.reploff;
+        Apply::Commands(chunk.items.into_iter().filter(|(end, _)| *end > known).collect())
+    }
+
+    /// A command of the master's stream is done: it counts, and goes on to replicas of my own. While it runs it
+    /// does not count yet, so the acknowledgement that GETACK asks for leaves out GETACK itself.
+    ///
+    /// redis: networking.c commandProcessed @7.0.15
+    pub fn applied(&mut self, end: i64, command: Command) {
+        self.reploff = end;
+        self.offset = end;
+        self.keep(command);
     }
 
     /// The dataset of a full synchronisation is in memory.

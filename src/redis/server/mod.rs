@@ -463,8 +463,9 @@ impl Server {
         match apply {
             Apply::Nothing => {}
             Apply::Commands(commands) => {
-                for command in commands {
+                for (end, command) in commands {
                     self.apply(cx, &command);
+                    self.repl.applied(end, command);
                 }
             }
             Apply::BeginParsing => self.begin_parsing(cx),
