@@ -534,6 +534,12 @@ fn failovers(b: &mut Both) {
 
 /// What clients are told to connect to.
 fn endpoints(b: &mut Both) {
+    // A replica that came back is shown once a packet of it told of its part of the stream.
+    for role in ["m0", "m1"] {
+        b.until(role, "CLUSTER SLOTS", "every master has a replica", |v| {
+            parse_slots(v).is_ok_and(|rows| rows.len() == 3 && rows.iter().all(|row| row.nodes.len() == 2))
+        });
+    }
     b.same("m0", &["CONFIG SET cluster-announce-hostname host-0.example"]);
     b.same("r1", &["CONFIG SET cluster-announce-hostname host-4.example"]);
     for role in ["m0", "m1"] {
