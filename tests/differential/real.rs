@@ -7,28 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use slotscope::lab::real::servers::missing;
 use slotscope::resp::{ReplyReader, Value, encode_command};
 
 use crate::support::SETTINGS;
 
-/// What is modelled; another server would differ for good reasons.
-const VERSION: &str = "7.0.15";
 /// No reply takes longer.
 const REPLY: Duration = Duration::from_secs(10);
-
-/// Why there is no server to compare with, if there is none.
-pub fn missing() -> Option<String> {
-    for program in ["redis-server", "redis-cli"] {
-        let Ok(out) = Command::new(program).arg("--version").output() else {
-            return Some(format!("{program} is not on PATH"));
-        };
-        let text = String::from_utf8_lossy(&out.stdout);
-        if !text.contains(VERSION) {
-            return Some(format!("{program} is not version {VERSION}: {}", text.trim()));
-        }
-    }
-    None
-}
 
 /// A process that does not outlive its owner, panic or not.
 struct Process(Child);
