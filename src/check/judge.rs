@@ -109,7 +109,11 @@ fn answer(w: &World, book: &Book, expect: &Expect) -> Answer {
             None => (!up, "it is down".into()),
             Some(s) => {
                 let is = s.repl.is_replica() && s.repl.state == LinkState::Connected;
-                (is == *up, format!("the state of the link is {:?}", s.repl.state))
+                let seen = match s.repl.is_replica() {
+                    false => "it has no master".into(),
+                    true => format!("the state of the link is {:?}", s.repl.state),
+                };
+                (is == *up, seen)
             }
         },
         Expect::Key { node, key, value } => match server(w, node) {

@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::scenario::lesson::Lang;
+use crate::tui::theme::Palette;
 
 pub mod budget;
 pub mod explain;
@@ -40,6 +41,10 @@ struct Cli {
     /// The language of lessons and of the player: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_parser = lessons::lang)]
     lang: Option<Lang>,
+    /// The colours: okabe-ito, brightness (no hue: glyphs and shades of grey) or plain (none); without it, what
+    /// SLOTSCOPE_PALETTE says, or else okabe-ito. With NO_COLOR there are none
+    #[arg(long, value_parser = play::palette)]
+    palette: Option<Palette>,
 }
 
 #[derive(clap::Subcommand)]
@@ -63,7 +68,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
-        None => play::open(cli.lang),
+        None => play::open(cli.lang, cli.palette),
         Some(Command::Play(args)) => play::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Shot(args)) => shot::run(&args),

@@ -14,7 +14,7 @@ use crate::scenario::{self, Scenario, library};
 use crate::tui::cast::settle;
 use crate::tui::lesson::progress::{self, Mark, Progress};
 use crate::tui::lesson::{Class, banner};
-use crate::tui::theme::{Depth, Theme};
+use crate::tui::theme::{Depth, Palette, Theme};
 use crate::tui::{self, Model, Picker, layout, picture, text};
 
 /// Plays a scenario on the terminal: forward, back, and as any node sees it
@@ -28,6 +28,10 @@ pub struct PlayArgs {
     /// The language of lessons and of the player: en or zh; without it, that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_parser = lessons::lang)]
     lang: Option<Lang>,
+    /// The colours: okabe-ito, brightness (no hue: glyphs and shades of grey) or plain (none); without it, what
+    /// SLOTSCOPE_PALETTE says, or else okabe-ito. With NO_COLOR there are none
+    #[arg(long, value_parser = palette)]
+    palette: Option<Palette>,
     /// Writes the screen as an SVG picture to this file instead (`-` for standard output)
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
@@ -55,8 +59,15 @@ pub fn run(args: &PlayArgs) -> ExitCode {
 
 /// Lets the user choose a lesson or a scenario of the program and plays it, as long as they choose; without a
 /// terminal, says how to begin.
-pub fn open(lang: Option<Lang>) -> ExitCode {
+pub fn open(lang: Option<Lang>, palette: Option<Palette>) -> ExitCode {
     let lang = lessons::chosen(lang);
+    let theme = match theme(palette) {
+        Ok(theme) => theme,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
     let scenarios: Vec<(String, Scenario)> = library::paths()
         .filter_map(|path| Some((library_name(&path), scenario::load(Path::new(&path)).ok()?)))
         .collect();
@@ -72,17 +83,16 @@ pub fn open(lang: Option<Lang>) -> ExitCode {
         let done = progress();
         let items = scenarios.iter().map(|(name, s)| (name.clone(), item(&done, s, lang))).collect();
         let banner = banner(done.passed(), of, lang);
-        let played =
-            tui::pick(Picker { theme: theme(), lang, items, chosen, banner }).and_then(|pick| match pick {
-                Some(i) => {
-                    chosen = i;
-                    let (name, s) = &scenarios[i];
-                    let learned = begin(s, Path::new(name), s.seed, lang)?;
-                    chosen += usize::from(learned && i + 1 < scenarios.len());
-                    Ok(true)
-                }
-                None => Ok(false),
-            });
+        let played = tui::pick(Picker { theme, lang, items, chosen, banner }).and_then(|pick| match pick {
+            Some(i) => {
+                chosen = i;
+                let (name, s) = &scenarios[i];
+                let learned = begin(s, Path::new(name), s.seed, (lang, theme))?;
+                chosen += usize::from(learned && i + 1 < scenarios.len());
+                Ok(true)
+            }
+            None => Ok(false),
+        });
         match played {
             Ok(true) => {}
             Ok(false) => return ExitCode::SUCCESS,
@@ -95,15 +105,16 @@ pub fn open(lang: Option<Lang>) -> ExitCode {
 }
 
 /// Plays a scenario, or teaches it; whether the exercise of a lesson was done.
-fn begin(s: &Scenario, file: &Path, seed: u64, lang: Lang) -> io::Result<bool> {
+fn begin(s: &Scenario, file: &Path, seed: u64, (lang, theme): (Lang, Theme)) -> io::Result<bool> {
     let of = library::paths().filter(|p| p.starts_with("@/lessons/")).count();
-    match Class::new(s, seed, of, lang, theme(), layout::SMALLEST) {
+    match Class::new(s, seed, of, lang, theme, layout::SMALLEST) {
         None => {
-            let mut m = with_source(model(s, seed, theme(), layout::SMALLEST), file);
+            let mut m = with_source(model(s, seed, theme, layout::SMALLEST), file);
             m.lang = lang;
             tui::run(m).map(|()| false)
         }
-        Some(class) => {
+        Some(mut class) => {
+            class.model = with_source(class.model, file);
             let class = tui::learn(class)?;
             let mut done = progress();
             let mark = Mark { right: class.score(), questions: class.replies.len(), passed: class.passed };
@@ -173,9 +184,10 @@ fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
     let seed = args.seed.unwrap_or(s.seed);
     match &args.picture {
         Some(out) => write(out, &make_picture(args, s, seed)?),
-        None if is_terminal() => begin(s, &args.file, seed, lessons::chosen(args.lang))
-            .map(|_| ())
-            .map_err(|e| format!("the terminal failed: {e}")),
+        None if is_terminal() => {
+            let look = (lessons::chosen(args.lang), theme(args.palette)?);
+            begin(s, &args.file, seed, look).map(|_| ()).map_err(|e| format!("the terminal failed: {e}"))
+        }
         None => {
             Err("`play` needs a terminal; `run` prints what happens, `play --picture OUT.svg` draws it"
                 .into())
@@ -184,7 +196,9 @@ fn play(args: &PlayArgs, s: &Scenario) -> Result<(), String> {
 }
 
 fn make_picture(args: &PlayArgs, s: &Scenario, seed: u64) -> Result<String, String> {
-    let mut model = model(s, seed, Theme::new(Depth::True), parse_size(&args.size)?);
+    let theme = Theme::new(Depth::True).with(args.palette.unwrap_or_default());
+    let mut model = model(s, seed, theme, parse_size(&args.size)?);
+    model.lang = args.lang.unwrap_or_default();
     settle(&mut model);
     if let Some(at) = &args.at {
         let t = moment(&model, at).map_err(|e| format!("--at: {e}"))?;
@@ -238,9 +252,22 @@ fn is_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// The theme that fits the terminal.
-fn theme() -> Theme {
-    let var = |name: &str| std::env::var(name).ok();
+/// Reads the value of `--palette`.
+pub(super) fn palette(text: &str) -> Result<Palette, String> {
+    Palette::of(text).ok_or_else(|| {
+        format!("`{text}` is no palette: there are {}", Palette::ALL.map(Palette::name).join(", "))
+    })
+}
+
+/// The theme that fits the terminal, with the palette that is asked for here or in the environment.
+fn theme(asked: Option<Palette>) -> Result<Theme, String> {
+    let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     let (no_color, colorterm, term) = (var("NO_COLOR"), var("COLORTERM"), var("TERM"));
-    Theme::new(Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()))
+    let depth = Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref());
+    let named = || var("SLOTSCOPE_PALETTE").map(|v| palette(&v)).transpose();
+    let palette = match asked {
+        Some(palette) => palette,
+        None => named().map_err(|e| format!("SLOTSCOPE_PALETTE: {e}"))?.unwrap_or_default(),
+    };
+    Ok(Theme::new(depth).with(palette))
 }

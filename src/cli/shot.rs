@@ -7,10 +7,11 @@ use clap::Args;
 
 use super::play::{load, model, moment, parse_size, write};
 use crate::base::{Dur, Id};
+use crate::scenario::lesson::Lang;
 use crate::trace::HostId;
 use crate::tui::cast::{self, Recording, settle};
 use crate::tui::panel::Panel;
-use crate::tui::theme::{Depth, Theme};
+use crate::tui::theme::{Depth, Palette, Theme};
 use crate::tui::{Model, Msg, picture, press, text, update};
 use crate::world::probe::view::Observer;
 
@@ -51,6 +52,12 @@ pub struct ShotArgs {
     /// The size of the screen in cells
     #[arg(long, value_name = "COLUMNSxROWS", default_value = "120x36")]
     size: String,
+    /// The language of the screen: en or zh
+    #[arg(long, value_parser = super::lessons::lang, default_value = "en")]
+    lang: Lang,
+    /// The colours: okabe-ito, brightness or plain
+    #[arg(long, value_parser = super::play::palette, default_value = "okabe-ito")]
+    palette: Palette,
     /// Writes an SVG picture to this file (`-` for standard output)
     #[arg(long, value_name = "OUT.svg", group = "out")]
     svg: Option<PathBuf>,
@@ -82,7 +89,9 @@ pub fn run(args: &ShotArgs) -> ExitCode {
 fn shot(args: &ShotArgs) -> Result<(), String> {
     let s = load(&args.file)?;
     let size = parse_size(&args.size)?;
-    let mut m = model(&s, args.seed.unwrap_or(s.seed), Theme::new(Depth::True), size);
+    let theme = Theme::new(Depth::True).with(args.palette);
+    let mut m = model(&s, args.seed.unwrap_or(s.seed), theme, size);
+    m.lang = args.lang;
     settle(&mut m);
     prepare(args, &mut m)?;
     if let Some(out) = &args.svg {

@@ -194,7 +194,8 @@ impl Registry {
     pub fn nick(&self, node: NodeId) -> String {
         match self.owner(node) {
             Some(h) => self.host_name(h).to_string(),
-            None if node.is_some() => self.node_name(node).to_string()[..8].to_string(),
+            // One that will only come into being has no id yet.
+            None if node.is_some() => crate::trace::Names::node_hex(self, node)[..8].to_string(),
             None => "-".to_string(),
         }
     }

@@ -73,6 +73,7 @@ pub enum Action {
     LessonCheck,
     LessonHint,
     LessonShow,
+    Palette,
     Help,
     Back,
     Quit,
@@ -645,6 +646,16 @@ pub const KEYMAP: &[Binding] = &[
         Group::Lesson,
         None,
         said("show the way: does the next step of the solution", "示范：替你做解答的下一步"),
+    ),
+    bind(
+        Action::Palette,
+        &[Key::char('T')],
+        Group::Program,
+        None,
+        said(
+            "other colours: Okabe-Ito, brightness and glyphs alone, none",
+            "换颜色：Okabe-Ito、只用明暗和字形、无颜色",
+        ),
     ),
     bind(
         Action::Help,

@@ -5,6 +5,7 @@ use ratatui::text::Span;
 
 use super::Model;
 use super::panel::Panel;
+use super::words::{Said, said};
 use crate::world::probe::view::Observer;
 
 /// The smallest screen that shows something sensible.
@@ -29,19 +30,19 @@ pub enum Column {
 }
 
 impl Column {
-    pub fn title(self) -> &'static str {
+    pub fn title(self) -> Said {
         match self {
-            Column::Name => "node",
-            Column::Role => "role",
-            Column::Says => "is",
-            Column::Slots => "slots",
-            Column::Epoch => "epoch",
-            Column::Pong => "pong ago",
-            Column::Held => "held for",
-            Column::Link => "link",
-            Column::Offset => "offset",
-            Column::Lag => "lag",
-            Column::Flags => "flags",
+            Column::Name => said("node", "节点"),
+            Column::Role => said("role", "角色"),
+            Column::Says => said("is", "状态"),
+            Column::Slots => said("slots", "槽"),
+            Column::Epoch => said("epoch", "纪元"),
+            Column::Pong => said("pong ago", "PONG 前"),
+            Column::Held => said("held for", "被视为"),
+            Column::Link => said("link", "链路"),
+            Column::Offset => said("offset", "偏移量"),
+            Column::Lag => said("lag", "落后"),
+            Column::Flags => said("flags", "标志"),
         }
     }
     pub fn is_number(self) -> bool {

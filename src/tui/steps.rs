@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::words::said;
 use crate::base::Dur;
+use crate::scenario::lesson::Lang;
 use crate::scenario::{self, Source};
 use crate::world::plan::{Action, Plan};
 
@@ -95,12 +97,15 @@ pub fn save(
     deeds: &[(Dur, Action)],
     end: Dur,
     file: &Path,
+    lang: Lang,
 ) -> Result<(), String> {
     if file.exists() {
-        return Err(format!("{} exists; choose another name", file.display()));
+        let taken = said("{0} exists; choose another name", "{0} 已存在；请换个名字");
+        return Err(taken.with(lang, &[&file.display()]));
     }
     let read = |text: &str| {
-        scenario::parse(&source.name, text, &source.dir).map_err(|e| format!("it would not read back: {e}"))
+        scenario::parse(&source.name, text, &source.dir)
+            .map_err(|e| said("it would not read back: {0}", "写出来读不回去：{0}").with(lang, &[&e]))
     };
     let mut text = with_steps(&source.text, &read(&source.text)?.plan, deeds);
     let written = read(&text)?;

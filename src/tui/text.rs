@@ -1,8 +1,8 @@
 //! Times and facts in the words of the screen.
 
+use super::words::{Said, said};
 use crate::base::Dur;
-use crate::trace::{Event, Fact, Level};
-use crate::world::World;
+use crate::trace::{Event, Fact, Level, Names};
 
 /// Seconds with a sign and so many decimals: `+12.346`.
 pub fn seconds(us: i64, decimals: usize) -> String {
@@ -53,19 +53,19 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 /// A fact in a line for people.
-pub fn words(world: &World, event: &Event) -> String {
+pub fn words(names: &impl Names, event: &Event) -> String {
     match &event.fact {
         Fact::Say { text } => format!("“{text}”"),
-        fact => crate::trace::text::headline(fact, &world.names),
+        fact => crate::trace::text::headline(fact, names),
     }
 }
 
-pub fn level_word(level: Level) -> &'static str {
+pub fn level_word(level: Level) -> Said {
     match level {
-        Level::Headline => "headlines",
-        Level::Notice => "notices",
-        Level::Debug => "everything",
-        Level::Packet => "packets",
+        Level::Headline => said("headlines", "要闻"),
+        Level::Notice => said("notices", "通知"),
+        Level::Debug => said("everything", "全部"),
+        Level::Packet => said("packets", "报文"),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The fixed texts of the player, each in every language.
 //!
-//! A text is a [`Said`]: it cannot be written in one language alone. The tables of
-//! keys and panels hold [`Said`]s too. What Redis itself says, and the facts of a run, stay in English; so do, so far,
-//! the lines inside the panels and the notices.
+//! A text is a [`Said`]: it cannot be written in one language alone. What is said in one place stands there; what is
+//! said in several, or of things of other layers, is here. What Redis itself says, and the facts of a run, stay in
+//! English. `tests/tidy/twins.rs` reads the sources and finds a text that has no twin.
 
 use std::fmt::Display;
 
+use crate::check::ledger::Cause;
 use crate::scenario::lesson::Lang;
-use crate::world::probe::view::HealthLevel;
+use crate::trace::text::Topic;
+use crate::world::probe::view::{HealthLevel, Process};
 
 /// A text with its twin. `{0}`, `{1}`, ... are filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,13 @@ said! {
     NO_STEPS: " nothing yet: ! or : does something", " 还没有：按 ! 或 : 做点什么";
     WHY: "Why", "为什么";
     NO_CAUSE: "nothing recorded led to it", "没有记录到起因";
+    AS_WRITTEN: "as written", "原样";
+    EPOCH: "epoch", "纪元";
+    NOBODY: "nobody", "无人";
+    UNKNOWN: "unknown", "未知";
+    UP_FAIL: "up, fail", "运行，fail";
+    ME_OK: "me, ok", "我，ok";
+    ME_FAIL: "me, fail", "我，fail";
     LESSON_KEY: "that key is for lessons: `slotscope lessons` lists them", "这个键用于课程：`slotscope lessons` 列出课程";
     PICK_CHOOSE: " choose  ", " 选择  ";
     PICK_PLAY: " play  ", " 开始  ";
@@ -102,6 +111,95 @@ pub const fn health(level: HealthLevel) -> Said {
         HealthLevel::Degraded => DEGRADED,
         HealthLevel::Unhealthy => UNHEALTHY,
     }
+}
+
+/// The word for what a process does.
+pub const fn process(p: Process) -> Said {
+    match p {
+        Process::Up => said("up", "运行"),
+        Process::Busy => said("busy", "忙"),
+        Process::Paused => said("paused", "暂停"),
+        Process::Starting => said("starting", "启动中"),
+        Process::Stopped => said("stopped", "已停止"),
+        Process::Off => said("off", "断电"),
+    }
+}
+
+/// What an event is about.
+pub fn topic(t: Topic) -> Said {
+    let zh = match t {
+        Topic::Deed => "故障或步骤",
+        Topic::Detection => "故障检测",
+        Topic::Election => "选举",
+        Topic::Role => "角色与槽",
+        Topic::State => "集群状态",
+        Topic::Process => "进程或链路",
+        Topic::Replication => "复制",
+        Topic::Client => "客户端",
+    };
+    said(t.name(), zh)
+}
+
+/// A phase of a failover, by its name in the chart and in explanations.
+pub fn phase(name: &'static str) -> Said {
+    let zh = match name {
+        "silence" => "沉默",
+        "agree" | "agreement" => "达成一致",
+        "delay" => "延迟",
+        "vote" | "votes" => "投票",
+        "spread" | "propagation" => "传播",
+        "first write" => "首次写入",
+        "failed attempt" => "失败的尝试",
+        "election delay" => "选举延迟",
+        "start" => "发起",
+        "request" => "请求",
+        "offset" => "偏移量",
+        "catch-up" => "追上",
+        other => other,
+    };
+    said(name, zh)
+}
+
+/// Why a write was lost.
+pub fn loss(cause: Cause) -> Said {
+    let zh = match cause {
+        Cause::DiedFirst => "从节点还没收到，主节点就死了",
+        Cause::Forced => "强制故障转移",
+        Cause::Frozen => "卡住的主节点",
+        Cause::Partitioned => "被隔离的主节点",
+        Cause::Superseded => "已被取代的主节点",
+        Cause::LeftBehind => "槽迁走了，键没迁",
+        Cause::Resynced => "REPLICAOF 时被丢弃",
+        Cause::EmptyRestart => "重启后没有数据",
+        Cause::OldFile => "从旧文件重启",
+        Cause::Deleted => "被命令删除",
+        Cause::Unexplained => "原因不明",
+    };
+    said(cause.name(), zh)
+}
+
+/// What would have kept the write.
+pub fn remedy(cause: Cause) -> Said {
+    let zh = match cause {
+        Cause::DiedFirst => "写之后 WAIT 1：从节点收到之前不算确认",
+        Cause::Forced => "CLUSTER FAILOVER 不带 FORCE 或 TAKEOVER：主节点先停写并交出全部数据",
+        Cause::Frozen => {
+            "写之后 WAIT 1，或客户端超时小于 cluster-node-timeout：那么这次写是“未知”，不是“已确认”"
+        }
+        Cause::Partitioned => {
+            "min-replicas-to-write 1 加上较小的 min-replicas-max-lag：主节点会自己停写；WAIT 1 会马上告诉客户端"
+        }
+        Cause::Superseded => "写之后 WAIT 1：已不是主节点的节点没有从节点",
+        Cause::LeftBehind => "在 CLUSTER SETSLOT NODE 之前用 redis-cli --cluster fix，或 MIGRATE 每一个键",
+        Cause::Resynced => "用 FAILOVER 代替 REPLICAOF：主节点先停写并交出全部数据，再变成从节点",
+        Cause::EmptyRestart => {
+            "appendonly yes，或不要比 cluster-node-timeout 更快地自动重启：那样从节点会接管"
+        }
+        Cause::OldFile => "appendonly yes 加 appendfsync always，或在故障转移之后再重启",
+        Cause::Deleted => "备份",
+        Cause::Unexplained => "不知道",
+    };
+    said(cause.remedy(), zh)
 }
 
 #[cfg(test)]

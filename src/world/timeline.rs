@@ -10,6 +10,7 @@ use super::World;
 use super::host::Program;
 use super::plan::{Action, Plan, Step};
 use crate::base::{Dur, SimTime};
+use crate::redis::registry::Registry;
 use crate::trace::{Event, Fact, Level};
 
 /// Dispatched events between checkpoints: a few milliseconds of replay at most.
@@ -50,6 +51,12 @@ struct Checkpoint {
 }
 
 impl Timeline {
+    /// The names of all that the record speaks of, also while the run is looked at where they were not given yet.
+    pub fn names(&self) -> &Registry {
+        let (now, last) = (&self.now.names, self.checkpoints.last().map(|c| &c.world.names));
+        last.filter(|n| n.node_count() > now.node_count()).unwrap_or(now)
+    }
+
     pub fn new(plan: Arc<Plan>, seed: u64, level: Level) -> Timeline {
         Timeline::spaced(plan, seed, level, SPACING)
     }

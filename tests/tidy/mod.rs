@@ -8,6 +8,7 @@ mod layers;
 mod ledger;
 mod pages;
 mod source;
+mod twins;
 mod words;
 
 use std::fs;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::{Event as TermEvent, KeyCode, KeyEvent};
 use slotscope::base::{Dur, SimTime};
+use slotscope::scenario::lesson::Lang;
 use slotscope::scenario::{self, load};
 use slotscope::trace::{Fact, HostId, Level};
+use slotscope::tui::lesson::{Class, Stage};
 use slotscope::tui::model::{Row, merged};
 use slotscope::tui::panel::Panel;
 use slotscope::tui::theme::{Depth, Theme};
@@ -85,6 +87,74 @@ fn a_fork_keeps_both_futures_and_saves_as_the_same_run() {
     assert_eq!(m.timeline().world().process(n5), Process::Up);
     type_keys(&mut m, "X");
     assert_eq!(m.timeline().world().process(n5), Process::Stopped);
+}
+
+/// In the first lesson, and in the first of a cluster: at 11 s something is killed that was not, with the keys of the
+/// lesson's screen; both futures are seen, and what is saved runs to the same digest.
+#[test]
+fn a_lesson_forks_and_saves_as_the_same_run() {
+    for (name, victim) in [("01-one-node", "n1"), ("02-architecture", "n5")] {
+        let s = scenario::library::open(Path::new(name)).expect("a lesson");
+        let file = scenario::library::find(name).expect("a lesson of the program");
+        let theme = Theme::new(Depth::Sixteen);
+        let mut c = Class::new(&s, s.seed, 23, Lang::En, theme, (120, 40)).expect("a lesson");
+        c.model.source = scenario::source(Path::new(&file)).ok();
+        let finish = |c: &mut Class| {
+            while c.model.is_working() {
+                c.update(Msg::Work(10_000));
+            }
+            c.update(Msg::Present);
+        };
+        let press = |c: &mut Class, code: KeyCode| {
+            c.update(Msg::Term(TermEvent::Key(KeyEvent::from(code))));
+            finish(c);
+        };
+        let write = |c: &mut Class, text: &str| text.chars().for_each(|x| press(c, KeyCode::Char(x)));
+        finish(&mut c);
+        press(&mut c, KeyCode::Enter);
+        // To the end of the run, past the questions.
+        for _ in 0..10_000 {
+            match c.stage {
+                Stage::Watch => {
+                    c.update(Msg::Tick(Dur::ms(100)));
+                    finish(&mut c);
+                }
+                Stage::Ask(_) => press(&mut c, KeyCode::Esc),
+                Stage::Known(_) => press(&mut c, KeyCode::Enter),
+                _ => break,
+            }
+        }
+        assert_eq!(c.stage, Stage::Free, "{name}");
+        write(&mut c, "g11");
+        press(&mut c, KeyCode::Enter);
+        assert_eq!(c.now(), Dur::secs(11));
+        write(&mut c, &format!(":kill {victim}"));
+        press(&mut c, KeyCode::Enter);
+        press(&mut c, KeyCode::Esc);
+        write(&mut c, "g14");
+        press(&mut c, KeyCode::Enter);
+        press(&mut c, KeyCode::Char('|'));
+        let mut terminal =
+            ratatui::Terminal::new(ratatui::backend::TestBackend::new(120, 40)).expect("memory");
+        terminal.draw(|frame| c.draw(frame)).expect("memory");
+        let text = rows(terminal.backend().buffer()).join("\n");
+        let parted = text.contains("as written") && text.contains("they part at +11.0000");
+        assert!(parted && text.contains(&format!("kill {victim}")), "{name}:\n{text}");
+        let other = c.model.compared().expect("the other future");
+        assert_eq!(other.now(), c.model.now(), "{name}: aligned on time");
+        let host = c.model.timeline().world().plan.nodes.iter().position(|n| n.name == victim);
+        let host = HostId(host.expect("the node") as u32);
+        assert_eq!(other.world().process(host), Process::Up, "{name}");
+        assert_eq!(c.model.timeline().world().process(host), Process::Stopped, "{name}");
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let saved = dir.path().join("forked.toml");
+        c.update(Msg::Line(format!("save {}", saved.display())));
+        let saved = load(&saved).unwrap_or_else(|e| panic!("{name}: {:?}: {e}", c.model.note));
+        let mut straight = World::new(Arc::clone(&saved.plan), saved.seed, Level::Headline);
+        straight.run_until(c.model.now());
+        assert_eq!(straight.trace.digest, c.model.timeline().world().trace.digest, "{name}");
+    }
 }
 
 #[test]

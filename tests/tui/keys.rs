@@ -64,6 +64,30 @@ fn f_finds_the_kill_then_the_failure_then_the_election() {
     assert!(m.lanes.failovers.iter().any(|f| f.victim == HostId(0) && f.won.is_some()));
 }
 
+/// As a node sees it, the list has what that node did, heard and decided, and nothing of what it cannot know.
+#[test]
+fn the_events_are_those_of_the_observer() {
+    let mut m = chapter();
+    type_keys(&mut m, "$");
+    let all = m.listed.len();
+    m.observer = Observer::Node(HostId(2));
+    type_keys(&mut m, "z");
+    assert!(m.listed.len() > 3 && m.listed.len() < all, "{} of {all}", m.listed.len());
+    let record = m.record();
+    assert!(
+        m.listed.iter().all(|&i| record[i].host == HostId(2) || matches!(record[i].fact, Fact::Say { .. }))
+    );
+    assert!(
+        m.listed
+            .iter()
+            .any(|&i| matches!(record[i].fact, Fact::FailQuorum { .. } | Fact::FailMessage { .. }))
+    );
+    assert!(!m.listed.iter().any(|&i| matches!(record[i].fact, Fact::Killed)), "nobody tells n3 of the kill");
+    assert!(rows(&draw(&m)).join("\n").contains("of n3"));
+    type_keys(&mut m, "t");
+    assert_eq!(m.listed.len(), all);
+}
+
 #[test]
 fn going_back_shows_what_going_forward_showed() {
     let mut m = chapter();

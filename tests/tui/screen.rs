@@ -5,7 +5,7 @@ use slotscope::scenario::lesson::Lang;
 use slotscope::trace::HostId;
 use slotscope::tui::model::Details;
 use slotscope::tui::panel::Panel;
-use slotscope::tui::theme::Depth;
+use slotscope::tui::theme::{Depth, Palette, Theme};
 use slotscope::tui::{Model, layout, picture as svg, press};
 use slotscope::world::probe::view::Observer;
 
@@ -42,6 +42,19 @@ fn the_screen_and_its_boxes_in_chinese() {
             }
         }
     }
+}
+
+/// The panels in Chinese: nothing but Redis's own words and the facts of the run is left in English.
+#[test]
+fn each_panel_in_chinese() {
+    let mut pictures = Vec::new();
+    for p in Panel::ALL {
+        let mut m = panel(p, (100, 40), Depth::Mono);
+        m.lang = Lang::Zh;
+        m.expanded = true;
+        pictures.push(rows(&draw(&m)).join("\n"));
+    }
+    insta::assert_snapshot!("chinese_each_panel", pictures.join("\n"));
 }
 
 /// A panel with what the story has for it; the story has no sentinels and no clients of its own.
@@ -89,6 +102,44 @@ fn sixteen_colours_and_menus() {
         press(&mut m, key);
         insta::assert_snapshot!(format!("{name}_80x24"), rows(&draw(&m)).join("\n"));
     }
+}
+
+/// Without colours, in sixteen, and by brightness alone: the screen, the beliefs, the links and the votes.
+#[test]
+fn the_main_screens_in_every_mode_of_colours() {
+    let modes = [
+        ("no_colour", Theme::new(Depth::Mono)),
+        ("16_colours", Theme::new(Depth::Sixteen)),
+        ("brightness", Theme::new(Depth::True).with(Palette::Brightness)),
+    ];
+    for (name, theme) in modes {
+        let mut pictures = Vec::new();
+        for p in [Panel::Events, Panel::Beliefs, Panel::Topology, Panel::Votes] {
+            let mut m = panel(p, (100, 36), theme.depth);
+            m.theme = theme;
+            let b = draw(&m);
+            if theme.palette == Palette::Brightness {
+                let hue =
+                    |c: Color| matches!(c, Color::Rgb(r, g, b) if r.max(g).max(b) - r.min(g).min(b) > 15);
+                assert!(!b.content.iter().any(|c| hue(c.fg) || hue(c.bg)), "{p:?}");
+            }
+            pictures.push(picture(&b));
+        }
+        insta::assert_snapshot!(format!("modes_{name}"), pictures.join("\n"));
+    }
+}
+
+#[test]
+fn t_goes_through_the_palettes() {
+    let mut m = suspected((120, 40), Depth::True);
+    let palettes: Vec<Palette> = (0..3)
+        .map(|_| {
+            press(&mut m, 'T');
+            assert!(m.note.as_ref().is_some_and(|n| n.starts_with("colours")), "{:?}", m.note);
+            m.theme.palette
+        })
+        .collect();
+    assert_eq!(palettes, [Palette::Brightness, Palette::Plain, Palette::OkabeIto]);
 }
 
 #[test]

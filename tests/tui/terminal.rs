@@ -6,7 +6,12 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use slotscope::scenario::load;
+use slotscope::tui::Model;
+use slotscope::tui::theme::{Depth, Theme};
 
 /// What a terminal is told when the player takes it, and when it gives it back.
 const TAKES: &str = "\u{1b}[?1049h";
@@ -18,10 +23,14 @@ fn has_script() -> bool {
 
 /// Plays the chapter's scenario on a terminal whose output goes into the file.
 fn play(out: &Path) -> Child {
-    let program = env!("CARGO_BIN_EXE_slotscope");
+    on_terminal(&format!("{} play cluster/chapter-cluster", env!("CARGO_BIN_EXE_slotscope")), out)
+}
+
+/// Runs a command on a terminal of its own.
+fn on_terminal(command: &str, out: &Path) -> Child {
     Command::new("script")
         .args(["-q", "-f", "-e", "-c"])
-        .arg(format!("stty cols 80 rows 24; exec {program} play cluster/chapter-cluster"))
+        .arg(format!("stty cols 80 rows 24; exec {command}"))
         .arg(out)
         .env("TERM", "xterm-256color")
         .stdin(Stdio::piped())
@@ -85,4 +94,51 @@ fn the_terminal_is_given_back_whatever_ends_the_player() {
             assert!(given > taken, "{how:?}: {gives:?} is missing");
         }
     }
+}
+
+/// Set for the process that shall panic.
+const CHILD: &str = "SLOTSCOPE_TEST_CHILD";
+
+/// A player that is about a node that there is not: its menu of deeds cannot be drawn. On a terminal of its own.
+#[test]
+#[ignore = "the process that the next test looks at"]
+fn a_player_that_panics() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let s = load(Path::new("@/cluster/chapter-cluster.toml")).expect("a scenario of the program");
+    let theme = Theme::new(Depth::Sixteen);
+    let mut m = Model::new(Arc::clone(&s.plan), s.seed, Some(s.script.end), theme, (80, 24));
+    m.node = 1000;
+    slotscope::tui::run(m).expect("a terminal");
+}
+
+/// The panic is in the middle of a picture; what it says comes after the terminal was given back.
+#[test]
+fn the_terminal_is_given_back_after_a_panic() {
+    if !has_script() {
+        eprintln!("no `script` here: not tried on a terminal");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("typescript");
+    let me = std::env::current_exe().expect("this program");
+    let test = "tui::terminal::a_player_that_panics --exact --ignored --nocapture";
+    let mut script = on_terminal(&format!("env {CHILD}=1 {} {test}", me.display()), &out);
+    let drawn = wait_for(|| text(&out).contains(TAKES) && text(&out).contains("Nodes and time"));
+    assert!(drawn, "{}", text(&out));
+    let stdin = script.stdin.as_mut().expect("a pipe");
+    stdin.write_all(b"!").and_then(|()| stdin.flush()).expect("a key");
+    let ended = wait_for(|| script.try_wait().is_ok_and(|s| s.is_some()));
+    if !ended {
+        script.kill().expect("it runs");
+    }
+    let said = text(&out);
+    assert!(ended, "it does not end: {said}");
+    let panicked = said.find("panicked at").unwrap_or_else(|| panic!("no panic: {said}"));
+    for gives in GIVES {
+        let before = said[..panicked].rfind(gives);
+        assert!(before > said.find(TAKES), "{gives:?} does not come before the message");
+    }
+    assert!(!said[panicked..].contains(TAKES));
 }

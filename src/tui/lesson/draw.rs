@@ -1,7 +1,7 @@
 //! The panel of a lesson, and the boxes that ask and tell.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::Block;
 
@@ -37,7 +37,7 @@ pub(super) fn screen(c: &Class, frame: &mut Frame<'_>) {
     if area.height > 1 {
         panel(c, frame, area);
     }
-    if matches!(c.stage, Stage::Goal | Stage::Ask(_) | Stage::Known(_) | Stage::Summary) {
+    if matches!(c.stage, Stage::Goal | Stage::Ask(_) | Stage::Known(_) | Stage::Advice | Stage::Summary) {
         dialog(c, frame);
     }
 }
@@ -94,21 +94,17 @@ fn panel(c: &Class, frame: &mut Frame<'_>, area: Rect) {
 fn told(c: &Class, room: usize, height: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     match c.stage {
-        Stage::Exercise | Stage::Summary => {
+        Stage::Exercise | Stage::Advice | Stage::Summary => {
             let e = &c.lesson.exercise;
             add(&mut lines, room, Ink::Voice, e.task.get(c.lang));
-            if let Some(i) = c.hints.checked_sub(1) {
-                let hint = format!("{} {}/{}: ", words::HINT.get(c.lang), c.hints, e.hints.len());
-                add(&mut lines, room, Ink::Text, &(hint + e.hints[i].get(c.lang)));
+            // What is told in a box stays, if there is room for it beside what is asked.
+            let mut more = Vec::new();
+            if c.hints > 0 {
+                hint(c, room, c.hints - 1, &mut more);
             }
-            if c.verdicts.iter().any(|v| !v.ok) {
-                let at = c.verdicts[0].at;
-                lines.push((format!("{} {at}", words::FAILED.get(c.lang)), Ink::Warn));
-            }
-            for v in &c.verdicts {
-                let (sign, ink) = if v.ok { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };
-                let seen = if v.ok { String::new() } else { format!(": {}", v.seen) };
-                add(&mut lines, room, ink, &format!("{sign} {}{seen}", v.text));
+            verdicts(c, room, &mut more);
+            if lines.len() + more.len() <= height {
+                lines.extend(more);
             }
         }
         Stage::Free => add(&mut lines, room, Ink::Voice, words::FREE.get(c.lang)),
@@ -123,6 +119,25 @@ fn told(c: &Class, room: usize, height: usize) -> Vec<Line> {
     lines.split_off(cut.min(lines.len()))
 }
 
+fn hint(c: &Class, room: usize, i: usize, lines: &mut Vec<Line>) {
+    let all = &c.lesson.exercise.hints;
+    let head = format!("{} {}/{}: ", words::HINT.get(c.lang), i + 1, all.len());
+    add(lines, room, Ink::Text, &(head + all[i].get(c.lang)));
+}
+
+/// What the last check of the exercise said.
+fn verdicts(c: &Class, room: usize, lines: &mut Vec<Line>) {
+    if c.verdicts.iter().any(|v| !v.ok) {
+        let at = c.verdicts[0].at;
+        lines.push((format!("{} {at}", words::FAILED.get(c.lang)), Ink::Warn));
+    }
+    for v in &c.verdicts {
+        let (sign, ink) = if v.ok { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };
+        let seen = if v.ok { String::new() } else { format!(": {}", v.seen) };
+        add(lines, room, ink, &format!("{sign} {}{seen}", v.text));
+    }
+}
+
 fn keys(c: &Class) -> &'static str {
     let said = match c.stage {
         Stage::Goal => &words::KEYS_GOAL,
@@ -133,6 +148,7 @@ fn keys(c: &Class) -> &'static str {
         },
         Stage::Known(_) => &words::KEYS_ON,
         Stage::Exercise => &words::KEYS_EXERCISE,
+        Stage::Advice => &words::KEYS_ADVICE,
         Stage::Summary => &words::KEYS_DONE,
     };
     said.get(c.lang)
@@ -203,6 +219,19 @@ fn dialog_text(c: &Class, room: usize) -> (&'static str, Vec<Line>) {
             add(&mut lines, room, Ink::Voice, p.because.get(c.lang));
             say(&words::QUESTION)
         }
+        Stage::Advice => {
+            let e = &l.exercise;
+            add(&mut lines, room, Ink::Voice, e.task.get(c.lang));
+            lines.push((String::new(), Ink::Text));
+            for i in 0..c.hints {
+                hint(c, room, i, &mut lines);
+            }
+            if c.hints > 0 && !c.verdicts.is_empty() {
+                lines.push((String::new(), Ink::Text));
+            }
+            verdicts(c, room, &mut lines);
+            say(&words::EXERCISE)
+        }
         _ => {
             let score = format!("{} {}/{}", say(&words::SCORE), c.score(), c.replies.len());
             lines.push((score, Ink::Good));
@@ -210,7 +239,12 @@ fn dialog_text(c: &Class, room: usize) -> (&'static str, Vec<Line>) {
             add(&mut lines, room, Ink::Text, l.summary.get(c.lang));
             lines.push((String::new(), Ink::Text));
             lines.push((say(&words::COMMANDS).to_string(), Ink::Strong));
-            lines.extend(l.commands.iter().map(|cmd| (format!("  {cmd}"), Ink::Text)));
+            for command in &l.commands {
+                // What does not fit goes on in the next line, further in.
+                let part =
+                    |(i, l): (usize, String)| (format!("{}{l}", " ".repeat(2 + 4 * i.min(1))), Ink::Text);
+                lines.extend(wrap(command, room.saturating_sub(6)).into_iter().enumerate().map(part));
+            }
             say(&words::SUMMARY)
         }
     };
@@ -218,8 +252,17 @@ fn dialog_text(c: &Class, room: usize) -> (&'static str, Vec<Line>) {
     (name, lines)
 }
 
-fn dialog(c: &Class, frame: &mut Frame<'_>) {
-    let all = frame.area();
+/// At the bottom of the player, over its events: what the box speaks of, slots and nodes and lanes, stays in view. A
+/// taller box takes the panel's rows too.
+fn box_area(player: Rect, all: Rect, (w, h): (u16, u16)) -> Rect {
+    let w = w.min(all.width);
+    let x = if w <= player.width { player.x + (player.width - w) / 2 } else { (all.width - w) / 2 };
+    let bottom = if h <= player.height { player.bottom() } else { all.bottom() };
+    Rect::new(x, bottom - h, w, h)
+}
+
+/// The box on a screen: where it is, its title, and the lines in it, as far as they are scrolled.
+fn laid_out(c: &Class, all: Rect) -> (Rect, &'static str, Vec<Line>) {
     let room = box_room(all.width);
     let (name, mut lines) = dialog_text(c, room);
     // What does not fit is scrolled to; the keys stay.
@@ -231,13 +274,34 @@ fn dialog(c: &Class, frame: &mut Frame<'_>) {
         lines.push((words::SCROLL.get(c.lang).to_string(), Ink::Faint));
     }
     lines.push((keys(c).to_string(), Ink::Accent));
-    let (w, h) = (room as u16 + 4, (lines.len() as u16 + 2).min(all.height));
-    let r = Rect::new(
-        all.x + (all.width.saturating_sub(w)) / 2,
-        all.y + (all.height - h) / 2,
-        w.min(all.width),
-        h,
-    );
+    let size = (room as u16 + 4, (lines.len() as u16 + 2).min(all.height));
+    (box_area(c.model.area().intersection(all), all, size), name, lines)
+}
+
+fn screen_of(c: &Class) -> Rect {
+    Rect::new(0, 0, c.size.0, c.size.1)
+}
+
+/// Whether a place on the screen is in the box.
+pub(super) fn is_in_box(c: &Class, at: Position) -> bool {
+    laid_out(c, screen_of(c)).0.contains(at)
+}
+
+/// The choice that stands at a place on the screen, lines that it goes on in included.
+pub(super) fn choice_at(c: &Class, at: Position) -> Option<usize> {
+    let Stage::Ask(i) = c.stage else { return None };
+    let Answer::Choice(choices) = &c.lesson.predictions[i].answer else { return None };
+    let (r, _, lines) = laid_out(c, screen_of(c));
+    let row = usize::from(at.y.checked_sub(r.y + 1)?);
+    if !r.contains(at) || lines.get(row)?.0.is_empty() || row + 1 == lines.len() {
+        return None;
+    }
+    let begins = |l: &Line| (0..choices.len()).find(|n| l.0.starts_with(&format!("{}  ", n + 1)));
+    lines[..=row].iter().rev().take_while(|l| !l.0.is_empty()).find_map(begins)
+}
+
+fn dialog(c: &Class, frame: &mut Frame<'_>) {
+    let (r, name, lines) = laid_out(c, frame.area());
     clear(frame, r);
     let title = ratatui::text::Line::styled(format!(" {name} "), c.model.theme.style(Ink::Accent));
     let block = Block::bordered().border_style(c.model.theme.style(Ink::Faint)).title(title);

@@ -14,7 +14,10 @@ pub use draw::banner;
 use std::sync::Arc;
 
 use ratatui::Frame;
-use ratatui::crossterm::event::{Event as TermEvent, KeyCode, KeyEvent, KeyEventKind};
+use ratatui::crossterm::event::{
+    Event as TermEvent, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+};
+use ratatui::layout::Position;
 
 use super::keys::{self, Action};
 use super::model::{Model, Msg, Overlay, update};
@@ -42,6 +45,8 @@ pub enum Stage {
     Free,
     /// A run of its own, with something to achieve.
     Exercise,
+    /// What the exercise asks, with hints or with what the check of it said.
+    Advice,
     /// The exercise is done.
     Summary,
 }
@@ -152,6 +157,7 @@ impl Class {
         match msg {
             Msg::Term(TermEvent::Resize(w, h)) => self.resize((w, h)),
             Msg::Term(TermEvent::Key(key)) if key.kind != KeyEventKind::Release => self.key(key),
+            Msg::Term(TermEvent::Mouse(mouse)) if !self.is_open() => self.box_mouse(mouse),
             msg => {
                 update(&mut self.model, msg);
                 self.follow();
@@ -162,7 +168,7 @@ impl Class {
 
     fn key(&mut self, key: KeyEvent) {
         let action = keys::action(key);
-        let told = matches!(self.stage, Stage::Watch | Stage::Free | Stage::Exercise);
+        let told = self.is_open();
         if told && self.model.overlay != Overlay::None {
             return update(&mut self.model, Msg::Term(TermEvent::Key(key)));
         }
@@ -174,6 +180,29 @@ impl Class {
         if self.stage != before {
             self.scroll = 0;
         }
+    }
+
+    /// Nothing lies over the player: keys and the mouse are its.
+    fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Watch | Stage::Free | Stage::Exercise)
+    }
+
+    /// A click in a box goes on, or gives the answer that it is on; the wheel scrolls.
+    fn box_mouse(&mut self, mouse: MouseEvent) {
+        let at = Position { x: mouse.column, y: mouse.row };
+        let code = match (mouse.kind, self.stage) {
+            (MouseEventKind::ScrollUp, _) => return self.scroll_box(KeyCode::Up),
+            (MouseEventKind::ScrollDown, _) => return self.scroll_box(KeyCode::Down),
+            (MouseEventKind::Down(MouseButton::Left), Stage::Ask(_)) => {
+                match draw::choice_at(self, at).and_then(|i| char::from_digit(i as u32 + 1, 10)) {
+                    Some(digit) => KeyCode::Char(digit),
+                    None => return,
+                }
+            }
+            (MouseEventKind::Down(MouseButton::Left), _) if draw::is_in_box(self, at) => KeyCode::Enter,
+            _ => return,
+        };
+        self.key(KeyEvent::from(code));
     }
 
     /// Scrolls what asks or tells, no further than its last line.
@@ -192,20 +221,32 @@ impl Class {
         let next = matches!(key.code, KeyCode::Enter | KeyCode::Char(' '));
         match (self.stage, action) {
             (_, Some(Action::Quit)) => self.quit = true,
-            (Stage::Summary | Stage::Exercise, Some(Action::LessonOn)) => {}
+            (Stage::Summary | Stage::Exercise | Stage::Advice, Some(Action::LessonOn)) => {}
             (_, Some(Action::LessonOn)) => self.begin_exercise(),
             (Stage::Goal, _) if next => self.watch(),
             (Stage::Known(_), _) if next => self.watch(),
             (Stage::Ask(i), _) => self.answer(i, key.code),
             (Stage::Summary, _) if next => self.quit = true,
             (Stage::Goal | Stage::Known(_) | Stage::Summary, _) => {}
-            (Stage::Exercise, Some(Action::LessonCheck)) => self.check(),
-            (Stage::Exercise, Some(Action::LessonHint)) => {
+            (Stage::Exercise | Stage::Advice, Some(Action::LessonCheck)) => self.check(),
+            (Stage::Exercise | Stage::Advice, Some(Action::LessonHint)) => {
                 self.hints = (self.hints + 1).min(self.lesson.exercise.hints.len());
                 self.verdicts.clear();
+                self.scroll = 0;
+                self.stage = Stage::Advice;
             }
-            (Stage::Exercise, Some(Action::LessonShow)) => self.show_step(),
-            _ => update(&mut self.model, Msg::Term(TermEvent::Key(key))),
+            (Stage::Exercise | Stage::Advice, Some(Action::LessonShow)) => {
+                self.stage = Stage::Exercise;
+                self.show_step();
+            }
+            (Stage::Advice, _) if next || key.code == KeyCode::Esc => self.stage = Stage::Exercise,
+            (stage, _) => {
+                // Whoever has read the advice goes on without further ado.
+                if stage == Stage::Advice {
+                    self.stage = Stage::Exercise;
+                }
+                update(&mut self.model, Msg::Term(TermEvent::Key(key)));
+            }
         }
     }
 
@@ -303,10 +344,9 @@ impl Class {
         }
         let deeds: Vec<(SimTime, plan::Action)> = self.model.timeline().deeds().to_vec();
         self.verdicts = self.lesson.exercise.judge(&self.exercise, self.seed, &deeds, self.now());
-        if self.verdicts.iter().all(|v| v.ok) {
-            self.passed = true;
-            self.stage = Stage::Summary;
-        }
+        self.scroll = 0;
+        self.passed |= self.verdicts.iter().all(|v| v.ok);
+        self.stage = if self.verdicts.iter().all(|v| v.ok) { Stage::Summary } else { Stage::Advice };
     }
 
     /// Does the next step of the solution for the learner.

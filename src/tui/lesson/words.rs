@@ -21,6 +21,7 @@ said! {
     NO_ANSWER: "the run that you changed does not say", "你改过的这次运行里没有答案";
     YOU_SAID: "You said:", "你的回答：";
     SUMMARY: "Summary", "小结";
+    EXERCISE: "Exercise", "练习";
     COMMANDS: "With a real cluster:", "在真实集群上：";
     SCORE: "Predictions right:", "猜对：";
     FREE: "The run is over. Play with it: go back, kill nodes (K), look with other eyes (tab). L begins the exercise.",
@@ -32,7 +33,8 @@ said! {
     KEYS_CHOOSE: "1-9 answer  esc skip", "1-9 选择  esc 跳过";
     KEYS_TYPE: "type a number, enter  esc skip", "输入数字后按 enter  esc 跳过";
     KEYS_ON: "enter go on", "enter 继续";
-    KEYS_EXERCISE: ": console  V verify  H hint  W show a step  ? keys  q leave", ": 控制台  V 检查  H 提示  W 替我做一步  ? 按键  q 离开";
+    KEYS_EXERCISE: ": console  g go to a time  V verify  H hint  W show a step  ? keys  q leave", ": 控制台  g 跳到某个时间  V 检查  H 提示  W 替我做一步  ? 按键  q 离开";
+    KEYS_ADVICE: "enter go on  H next hint  W show a step  q leave", "enter 继续  H 下一条提示  W 替我做一步  q 离开";
     KEYS_DONE: "enter back to the list", "enter 回到列表";
     SCROLL: "... up and down for all of it", "……用 ↑ ↓ 看全部";
     PROGRESS: "lessons done", "课完成";

@@ -5,6 +5,7 @@ use crate::base::{Dur, Id, SimTime};
 use crate::trace::{Event, Fact, HostId};
 use crate::tui::console::{self, Asked};
 use crate::tui::panel::Panel;
+use crate::tui::words::said;
 use crate::tui::{steps, text};
 use crate::world::plan::Action;
 use crate::world::probe::view::Process;
@@ -15,6 +16,7 @@ const MAX_FUTURES: usize = 9;
 
 /// One way in which the run goes on.
 pub struct Future {
+    /// Empty for the run as it was written.
     pub name: String,
     /// `None` for the present one: its timeline is the model's.
     pub timeline: Option<Timeline>,
@@ -24,7 +26,7 @@ pub struct Future {
 
 impl Future {
     pub(super) fn original() -> Future {
-        Future { name: "as written".into(), timeline: None, parted: None }
+        Future { name: String::new(), timeline: None, parted: None }
     }
 }
 
@@ -81,7 +83,7 @@ impl Model {
         if !line.trim().is_empty() && self.history.last().is_none_or(|last| last != line.trim()) {
             self.history.push(line.trim().to_string());
         }
-        let asked = console::read(line, &self.timeline.world().plan, self.node);
+        let asked = console::read(line, &self.timeline.world().plan, self.node, self.lang);
         match asked {
             Ok(Asked::Do(actions)) => self.do_all(actions),
             Ok(Asked::GoTo(time)) => self.go_to(&time),
@@ -91,12 +93,13 @@ impl Model {
             Ok(Asked::Name(name)) => self.futures[self.future].name = name,
             Ok(Asked::Steps) => self.overlay = Overlay::Steps,
             Ok(Asked::Help) => {
-                let now = self.now();
+                let (now, lang) = (self.now(), self.lang);
                 let lines = console::VERBS
                     .iter()
-                    .map(|v| (now, format!("{:<38} {}", format!("{} {}", v.word, v.form), v.what)));
+                    .map(|v| (now, format!("{:<38} {}", format!("{} {}", v.word, v.form), v.what.get(lang))));
                 self.printed.extend(lines);
-                self.printed.push((now, "NODE> COMMAND   any command of Redis, to a node".into()));
+                let any = said("any command of Redis, to a node", "任何 Redis 命令，发给某个节点").get(lang);
+                self.printed.push((now, format!("{:<38} {any}", "NODE> COMMAND")));
             }
             Err(why) => self.note = Some(why),
         }
@@ -106,15 +109,15 @@ impl Model {
     /// Changes the run from now on; what it was before is kept as a future of its own.
     pub(super) fn do_all(&mut self, actions: Vec<Action>) {
         let Some(formed) = self.timeline.formed_at().filter(|t| *t <= self.now()) else {
-            self.note = Some("wait until the cluster is formed".into());
-            return;
+            return self.notice(said("wait until the cluster is formed", "请等集群组建完成"), &[]);
         };
         let Some(first) = actions.first() else { return };
         self.goal = super::Goal::Nothing;
         self.cursor = None;
         let now = self.now();
         if self.timeline.known_to() > now || self.timeline.deeds().is_empty() {
-            self.fork(format!("{} at {} s", steps::short(first), text::seconds(self.relative(now), 3)));
+            let (what, at) = (steps::short(first), text::seconds(self.relative(now), 3));
+            self.fork(said("{0} at {1} s", "{0} 于 {1} s").with(self.lang, &[&what, &at]));
         }
         for action in actions {
             self.timeline.act(action);
@@ -137,17 +140,19 @@ impl Model {
         self.other = Some(self.future);
         self.futures.push(Future { name, timeline: None, parted: Some(self.now()) });
         self.future = self.futures.len() - 1;
-        self.note = Some(format!(
-            "a new future: {} (X goes to the other, | compares them)",
-            self.futures[self.future].name
-        ));
+        let name = self.futures[self.future].name.clone();
+        let new = said(
+            "a new future: {0} (X goes to the other, | compares them)",
+            "新的未来：{0}（X 去另一个，| 并排比较）",
+        );
+        self.notice(new, &[&name]);
     }
 
     /// Goes to another future, at the same time.
     pub(super) fn switch_to(&mut self, i: usize) {
         if i == self.future || i >= self.futures.len() {
-            self.note = Some("there is no other future: change something".into());
-            return;
+            let none = said("there is no other future: change something", "没有别的未来：先改变点什么");
+            return self.notice(none, &[]);
         }
         let now = self.now();
         let Some(timeline) = self.futures[i].timeline.take() else { return };
@@ -170,9 +175,13 @@ impl Model {
             Some((at, action)) => {
                 let (at, words) = (SimTime(at.0 - 1), steps::short(action));
                 self.seek(at);
-                self.note = Some(format!("the moment before {words}; another deed here drops it"));
+                let back = said(
+                    "the moment before {0}; another deed here drops it",
+                    "{0} 之前的一刻；在这里做别的会取代它",
+                );
+                self.notice(back, &[&words]);
             }
-            None => self.note = Some("nothing was done by hand before".into()),
+            None => self.notice(said("nothing was done by hand before", "之前没有手动做过什么"), &[]),
         }
     }
 
@@ -185,12 +194,12 @@ impl Model {
         match text.parse::<u64>() {
             Ok(n) if n < u64::from(crate::slot::SLOTS) => self.slot = n as u16,
             Ok(_) => {
-                self.note = Some("slots are numbered from 0 to 16383".into());
-                return;
+                return self.notice(said("slots are numbered from 0 to 16383", "槽的编号是 0 到 16383"), &[]);
             }
             Err(_) => {
                 self.slot = crate::slot::key_slot(text.as_bytes());
-                self.note = Some(format!("the key {text} is in slot {}", self.slot));
+                let slot = self.slot;
+                self.notice(said("the key {0} is in slot {1}", "键 {0} 在槽 {1}"), &[&text, &slot]);
             }
         }
         self.show_panel(Panel::Slot);
@@ -208,7 +217,7 @@ impl Model {
         match self.process() {
             Process::Paused => self.do_all(vec![Action::Resume { node }]),
             Process::Up | Process::Busy => self.do_all(vec![Action::Pause { node }]),
-            _ => self.note = Some(format!("{node} is not running")),
+            _ => self.notice(said("{0} is not running", "{0} 没有运行"), &[&node]),
         }
     }
 
@@ -227,17 +236,19 @@ impl Model {
     /// Writes the present future as a scenario file.
     pub(super) fn save(&mut self, file: &str) {
         let Some(source) = &self.source else {
-            self.note = Some("there is no scenario file to add the steps to".into());
-            return;
+            let none =
+                said("there is no scenario file to add the steps to", "没有可以加入这些步骤的场景文件");
+            return self.notice(none, &[]);
         };
         let formed = self.timeline.formed_at().unwrap_or_default();
         let deeds: Vec<(Dur, Action)> =
             self.timeline.deeds().iter().map(|(at, a)| (at.since(formed), a.clone())).collect();
-        self.note =
-            Some(match steps::save(source, self.seed, &deeds, self.end, std::path::Path::new(file)) {
-                Ok(()) => format!("written: {file}"),
+        self.note = Some(
+            match steps::save(source, self.seed, &deeds, self.end, std::path::Path::new(file), self.lang) {
+                Ok(()) => said("written: {0}", "已写入：{0}").with(self.lang, &[&file]),
                 Err(why) => why,
-            });
+            },
+        );
     }
 
     /// What the console shows: what was done, what it answered, until now. True: a line of the user.

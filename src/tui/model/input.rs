@@ -226,11 +226,15 @@ impl Model {
             Action::NextFuture => self.next_future(),
             Action::Compare if self.panel == Panel::Futures => self.show_panel(Panel::Events),
             Action::Compare => self.show_panel(Panel::Futures),
-            Action::Rename => self.ask(Ask::Name, self.futures[self.future].name.clone()),
+            Action::Rename => self.ask(Ask::Name, self.future_name(self.future).to_string()),
             Action::Steps => self.overlay = Overlay::Steps,
             Action::Save => self.ask(Ask::Save, String::new()),
             Action::LessonOn | Action::LessonCheck | Action::LessonHint | Action::LessonShow => {
                 self.note = Some(self.say(words::LESSON_KEY).into());
+            }
+            Action::Palette => {
+                self.theme = self.theme.next();
+                self.note = Some(self.say(self.theme.palette.what()).into());
             }
             Action::Help | Action::Why | Action::Back | Action::Quit => {}
         }

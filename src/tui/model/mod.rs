@@ -184,6 +184,8 @@ pub struct Model {
     /// Listed events, by their place in the record.
     pub listed: Vec<usize>,
     listed_done: usize,
+    /// Whose list it is.
+    listed_for: Observer,
     /// The selected event; `None`: the last one before now.
     cursor: Option<usize>,
     said: Option<Arc<str>>,
@@ -258,6 +260,7 @@ impl Model {
             filter: Filter { level: Level::Headline, node: None, search: String::new() },
             listed: Vec::new(),
             listed_done: 0,
+            listed_for: Observer::Truth,
             cursor: None,
             said: None,
             muted: false,
@@ -286,6 +289,17 @@ impl Model {
 
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+    /// What a future is called on the screen.
+    pub fn future_name(&self, i: usize) -> &str {
+        match self.futures[i].name.as_str() {
+            "" => self.say(words::AS_WRITTEN),
+            name => name,
+        }
+    }
+    /// A line for the user until the next key.
+    fn notice(&mut self, said: Said, parts: &[&dyn std::fmt::Display]) {
+        self.note = Some(said.with(self.lang, parts));
     }
     /// A fixed text in the language of the screen.
     pub fn say(&self, said: Said) -> &'static str {
@@ -333,7 +347,7 @@ impl Model {
         self.timeline.world().names.host_name(host)
     }
     pub fn words(&self, event: &Event) -> String {
-        text::words(self.timeline.world(), event)
+        text::words(self.timeline.names(), event)
     }
     pub fn observer_text(&self) -> String {
         match self.observer {
@@ -555,7 +569,8 @@ impl Model {
 
     /// Brings the list of events up to date.
     fn list(&mut self) {
-        if self.listed_done > self.record().len() {
+        if self.listed_done > self.record().len() || self.listed_for != self.observer {
+            self.listed_for = self.observer;
             self.relist();
         }
         for i in self.listed_done..self.record().len() {
@@ -572,9 +587,18 @@ impl Model {
         self.stale = true;
     }
 
+    /// Whether the observer has part in an event: a node knows what it does, hears and decides itself. What the
+    /// narrator says is for everybody.
+    fn is_noticed(&self, e: &Event) -> bool {
+        match self.observer {
+            Observer::Truth => true,
+            Observer::Node(h) => e.host == h || matches!(e.fact, Fact::Say { .. }),
+        }
+    }
+
     fn is_listed(&self, e: &Event) -> bool {
         let f = &self.filter;
-        if e.fact.level() > f.level {
+        if e.fact.level() > f.level || !self.is_noticed(e) {
             return false;
         }
         if let Some(node) = f.node

@@ -3,6 +3,8 @@
 use super::{Model, SPEEDS};
 use crate::base::{Dur, Id, SimTime};
 use crate::trace::{Event, Fact, FactId, HostId};
+use crate::tui::console;
+use crate::tui::words::{Said, said};
 use crate::world::probe::messages::{Flight, flights, ticks};
 use crate::world::probe::view::{Observer, Opinion};
 use crate::world::timeline::Timeline;
@@ -45,14 +47,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    fn name(self) -> Said {
         match self {
-            Kind::Listed => "event of the list",
-            Kind::Landmark => "headline",
-            Kind::Failure => "failure",
-            Kind::Election => "election",
-            Kind::Disagreement => "disagreement",
-            Kind::Loss => "lost write",
+            Kind::Listed => said("event of the list", "列表中的事件"),
+            Kind::Landmark => said("headline", "要闻"),
+            Kind::Failure => said("failure", "故障"),
+            Kind::Election => said("election", "选举"),
+            Kind::Disagreement => said("disagreement", "分歧"),
+            Kind::Loss => said("lost write", "丢失的写"),
         }
     }
 }
@@ -140,7 +142,11 @@ impl Model {
             self.goal = Goal::At(formed);
         } else if self.now() > SimTime::ZERO + FORM_LIMIT {
             self.goal = Goal::Nothing;
-            self.note = Some("this deployment did not form a cluster within 10 minutes".into());
+            let never = said(
+                "this deployment did not form a cluster within 10 minutes",
+                "这个部署在 10 分钟内没有组成集群",
+            );
+            self.notice(never, &[]);
         }
     }
 
@@ -182,8 +188,8 @@ impl Model {
         let until = self.timeline.known_to().max(self.now()) + SEARCH_LIMIT;
         self.playing = false;
         if what == Kind::Loss && self.accounts.clients() == 0 {
-            self.note = Some("no client writes here: nothing can be lost".into());
-            return;
+            let none = said("no client writes here: nothing can be lost", "这里没有客户端在写：没有什么可丢");
+            return self.notice(none, &[]);
         }
         self.look(what, from, false);
         if self.goal == Goal::Nothing {
@@ -217,14 +223,21 @@ impl Model {
 
     fn give_up(&mut self, what: Kind) {
         self.goal = Goal::Nothing;
-        self.note = Some(format!("no {} in the next 10 minutes", what.name()));
+        let name = self.say(what.name());
+        self.notice(said("no {0} in the next 10 minutes", "接下来 10 分钟没有{0}"), &[&name]);
     }
 
     pub(super) fn prev(&mut self, what: Kind) {
         if what == Kind::Loss {
             match self.accounts.last_loss(self.now()) {
                 Some(t) => self.seek(t),
-                None => self.note = Some("no lost write before, as far as the run was counted".into()),
+                None => {
+                    let none = said(
+                        "no lost write before, as far as the run was counted",
+                        "就已数过的部分，之前没有丢失的写",
+                    );
+                    self.notice(none, &[]);
+                }
             }
             return;
         }
@@ -234,7 +247,10 @@ impl Model {
         };
         match (0..before).rev().find(|&i| self.is_kind(i, what)) {
             Some(i) => self.show(i),
-            None => self.note = Some(format!("no {} before", what.name())),
+            None => {
+                let name = self.say(what.name());
+                self.notice(said("no {0} before", "之前没有{0}"), &[&name]);
+            }
         }
     }
 
@@ -258,7 +274,8 @@ impl Model {
                 Fine::Cron => {
                     let all = ticks(&self.timeline, from, to);
                     let t = if forward { all.first() } else { all.last() };
-                    t.map(|t| (t.at, format!("{} runs its serverCron", self.host_name(t.host))))
+                    let runs = said("{0} runs its serverCron", "{0} 执行 serverCron");
+                    t.map(|t| (t.at, runs.with(self.lang, &[&self.host_name(t.host)])))
                 }
             };
             if let Some((t, words)) = found {
@@ -267,8 +284,11 @@ impl Model {
                 return;
             }
         }
-        let none = if what == Fine::Packet { "packet" } else { "tick of a serverCron" };
-        self.note = Some(format!("no {none} within {} s", FAR.0 / 1_000_000));
+        let none = match what {
+            Fine::Packet => said("no packet within {0} s", "{0} s 之内没有报文"),
+            Fine::Cron => said("no tick of a serverCron within {0} s", "{0} s 之内没有 serverCron"),
+        };
+        self.notice(none, &[&(FAR.0 / 1_000_000)]);
     }
 
     /// A packet in a few words.
@@ -276,10 +296,12 @@ impl Model {
         let to = f.to.map_or("?", |h| self.host_name(h));
         let kind = crate::trace::text::packet_kind(f.kind);
         let took = match (f.sent, f.read) {
-            (Some(a), Some(b)) => format!(", {} after it was sent", super::text::about(b.since(a))),
+            (Some(a), Some(b)) => said(", {0} after it was sent", "，发出后 {0}")
+                .with(self.lang, &[&super::text::about(b.since(a))]),
             _ => String::new(),
         };
-        format!("{to} reads {kind} from {}{took}", self.host_name(f.from))
+        said("{0} reads {1} from {2}{3}", "{0} 读到 {2} 的 {1}{3}")
+            .with(self.lang, &[&to, &kind, &self.host_name(f.from), &took])
     }
 
     /// Packets before and after now, about as many as there are rows.
@@ -299,11 +321,15 @@ impl Model {
         match self.bookmarks.binary_search(&now) {
             Ok(i) => {
                 self.bookmarks.remove(i);
-                self.note = Some("bookmark removed".into());
+                self.notice(said("bookmark removed", "书签已删除"), &[]);
             }
             Err(i) => {
                 self.bookmarks.insert(i, now);
-                self.note = Some("bookmark set; ' and \" go from one to the next".into());
+                let set = said(
+                    "bookmark set; ' and \" go from one to the next",
+                    "已设书签；用 ' 和 \" 在书签间跳转",
+                );
+                self.notice(set, &[]);
             }
         }
     }
@@ -317,7 +343,7 @@ impl Model {
         };
         match found {
             Some(&t) => self.seek(t),
-            None => self.note = Some("no bookmark there; b sets one".into()),
+            None => self.notice(said("no bookmark there; b sets one", "那边没有书签；按 b 设一个"), &[]),
         }
     }
 
@@ -346,22 +372,31 @@ impl Model {
             match all.iter().skip(1).rev().find(|(at, ..)| *at < self.now()) {
                 Some(&(_, o, i)) => {
                     self.show(i);
-                    self.note = Some(format!("{who} holds {whom} for {} from here on", o.word()));
+                    let from = said("{0} holds {1} for {2} from here on", "从这里起 {0} 认为 {1} 是 {2}");
+                    self.notice(from, &[&who, &whom, &o.word()]);
                 }
-                None => self.note = Some(format!("{who} never thought otherwise of {whom}")),
+                None => {
+                    let never = said("{0} never thought otherwise of {1}", "{0} 对 {1} 的看法从未改变");
+                    self.notice(never, &[&who, &whom]);
+                }
             }
             return;
         };
         match all.iter().rposition(|(_, o, _)| *o == wanted) {
             Some(i) if i + 1 == all.len() => {
-                self.note = Some(format!("{who} holds {whom} for {} now", wanted.word()));
+                let now = said("{0} holds {1} for {2} now", "{0} 现在就认为 {1} 是 {2}");
+                self.notice(now, &[&who, &whom, &wanted.word()]);
             }
             Some(i) => {
                 self.seek(SimTime(all[i + 1].0.0.saturating_sub(1)));
-                let words = format!("the last moment at which {who} held {whom} for {}", wanted.word());
-                self.note = Some(words);
+                let last =
+                    said("the last moment at which {0} held {1} for {2}", "{0} 最后一刻认为 {1} 是 {2}");
+                self.notice(last, &[&who, &whom, &wanted.word()]);
             }
-            None => self.note = Some(format!("{who} never held {whom} for {} so far", wanted.word())),
+            None => {
+                let never = said("{0} never held {1} for {2} so far", "到目前为止 {0} 从未认为 {1} 是 {2}");
+                self.notice(never, &[&who, &whom, &wanted.word()]);
+            }
         }
     }
 
@@ -378,7 +413,8 @@ impl Model {
             Some(i) => self.show(i),
             None => {
                 let whom = self.node_name(self.node).to_string();
-                self.note = Some(format!("nobody thought otherwise of {whom} before"));
+                let nobody = said("nobody thought otherwise of {0} before", "之前没有谁对 {0} 改变过看法");
+                self.notice(nobody, &[&whom]);
             }
         }
     }
@@ -389,7 +425,7 @@ impl Model {
                 let zero = self.timeline.formed_at().unwrap_or_default();
                 self.seek(SimTime(zero.0.saturating_add_signed(us)));
             }
-            Err(e) => self.note = Some(e),
+            Err(_) => self.notice(console::NO_TIME, &[&line.trim()]),
         }
     }
 }

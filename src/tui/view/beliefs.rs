@@ -9,6 +9,7 @@ use super::{head, put_line};
 use crate::base::Id;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
+use crate::tui::words::{self, said};
 use crate::world::probe::beliefs::Belief;
 use crate::world::probe::view::{Observer, Opinion, Role};
 
@@ -31,15 +32,18 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
 
     let differ = (0..n).filter(|&i| m.details.beliefs.differ_about(i)).collect::<Vec<_>>();
     let more = match differ.len() {
-        0 => "all that run agree about everybody".to_string(),
+        0 => m.say(said("all that run agree about everybody", "运行着的节点看法一致")).to_string(),
         k if k <= 4 => {
             let names: Vec<&str> = differ.iter().map(|&i| m.node_name(i)).collect();
-            format!("they differ about {}", names.join(", "))
+            said("they differ about {0}", "看法不一：{0}").with(m.lang, &[&names.join(", ")])
         }
-        k => format!("they differ about {k} nodes"),
+        k => said("they differ about {0} nodes", "对 {0} 个节点看法不一").with(m.lang, &[&k]),
     };
     let title = Line::from(vec![
-        Span::styled(" who believes ↓ what about → ", t.style(Ink::Accent)),
+        Span::styled(
+            m.say(said(" who believes ↓ what about → ", " 谁（↓）怎么看谁（→） ")),
+            t.style(Ink::Accent),
+        ),
         Span::styled(more, t.style(if differ.is_empty() { Ink::Good } else { Ink::Warn })),
     ]);
     put_line(frame, area, 0, title);
@@ -52,7 +56,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
         heads.push(Span::styled(fit(m.node_name(i), cell), style));
     }
-    heads.push(Span::styled("  state epoch", t.style(Ink::Faint)));
+    heads.push(Span::styled(m.say(said("  state epoch", "  状态  纪元")), t.style(Ink::Faint)));
     put_line(frame, area, 1, Line::from(heads));
     for (row, i) in (first_row..first_row + rows).enumerate() {
         let mut spans = vec![
@@ -131,14 +135,19 @@ fn content(b: Option<Belief>, runs: bool, cell: u16) -> (String, Ink) {
 /// Who owns each run of slots: in truth, and according to each node that runs.
 fn owners(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let t = m.theme;
-    put_line(frame, area, 0, head(m, "Slots", "their owner according to each node"));
+    put_line(
+        frame,
+        area,
+        0,
+        head(m, m.say(words::SLOTS), m.say(said("their owner according to each node", "各节点认为的属主"))),
+    );
     for (row, (slot, beliefs)) in m.details.owners.iter().take(usize::from(area.height) - 1).enumerate() {
         let first = beliefs.first().and_then(|b| b.owner);
         let agree = beliefs.iter().all(|b| b.owner == first);
         let mut spans = vec![Span::styled(format!(" {slot:>5}… "), t.style(Ink::Faint))];
         for b in beliefs {
             let who = m.host_name(b.believer);
-            let owner = b.owner.map_or("nobody", |h| m.host_name(h));
+            let owner = b.owner.map_or(m.say(words::NOBODY), |h| m.host_name(h));
             let ink = match b.owner {
                 Some(h) if agree => Ink::Node(h.index()),
                 _ => Ink::Warn,

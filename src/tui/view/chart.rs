@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use ratatui::text::Span;
 
 use super::put;
 use crate::base::{Dur, SimTime};
@@ -10,6 +11,7 @@ use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::text::{about, seconds};
 use crate::tui::theme::Ink;
+use crate::tui::words::{self, Said, said};
 use crate::world::probe::lanes::{FailoverPhases, LaneState, MarkKind};
 use crate::world::probe::view::{Process, Role};
 
@@ -189,16 +191,16 @@ pub fn mark(kind: MarkKind) -> (u8, char, Ink) {
 }
 
 /// Marks with what they mean, for the help screen.
-pub const MARKS: [(MarkKind, &str); 9] = [
-    (MarkKind::Down, "killed, crashed or exited"),
-    (MarkKind::Started, "started"),
-    (MarkKind::Paused, "paused"),
-    (MarkKind::Resumed, "resumed"),
-    (MarkKind::ElectionStarted, "asks for votes"),
-    (MarkKind::Voted, "gives its vote"),
-    (MarkKind::Won, "wins: a master from here"),
-    (MarkKind::Demoted, "follows a new master"),
-    (MarkKind::Command, "a command"),
+pub const MARKS: [(MarkKind, Said); 9] = [
+    (MarkKind::Down, said("killed, crashed or exited", "被杀、崩溃或退出")),
+    (MarkKind::Started, said("started", "启动")),
+    (MarkKind::Paused, said("paused", "暂停")),
+    (MarkKind::Resumed, said("resumed", "继续运行")),
+    (MarkKind::ElectionStarted, said("asks for votes", "拉票")),
+    (MarkKind::Voted, said("gives its vote", "投出一票")),
+    (MarkKind::Won, said("wins: a master from here", "当选：从此是主节点")),
+    (MarkKind::Demoted, said("follows a new master", "跟随新的主节点")),
+    (MarkKind::Command, said("a command", "一条命令")),
 ];
 
 fn playhead(m: &Model, frame: &mut Frame<'_>, a: &Areas, scale: &Scale, rows: u16) {
@@ -251,8 +253,8 @@ fn bars(m: &Model, frame: &mut Frame<'_>, area: Rect, f: &FailoverPhases, scale:
         let style = m.theme.style(phase_ink(name));
         let (x0, x1) = (scale.clamped(from), scale.clamped(to));
         let width = usize::from(x1 - x0);
-        let label = format!("{name} {}", about(to.since(from)));
-        let w = label.chars().count() + 2;
+        let label = format!("{} {}", m.say(words::phase(name)), about(to.since(from)));
+        let w = Span::raw(label.as_str()).width() + 2;
         let inner = if w < width {
             let pad = (width - 1 - w) / 2;
             format!("{} {label} {}", "╌".repeat(pad), "╌".repeat(width - 1 - w - pad))
@@ -281,14 +283,14 @@ fn phase_ink(name: &str) -> Ink {
 
 /// Labels that found no room in the bar, to its right, or else to its left.
 fn aside(frame: &mut Frame<'_>, area: Rect, labels: Vec<(String, Style)>, bar: (u16, u16)) {
-    let needed: u16 = labels.iter().map(|(l, _)| l.chars().count() as u16 + 2).sum();
+    let needed: u16 = labels.iter().map(|(l, _)| Span::raw(l.as_str()).width() as u16 + 2).sum();
     let right = area.width.saturating_sub(bar.1 + 1);
     let mut x = match (right >= needed, bar.0 >= needed) {
         (false, true) => bar.0 - needed,
         _ => bar.1 + 2,
     };
     for (label, style) in labels {
-        let w = label.chars().count() as u16 + 2;
+        let w = Span::raw(label.as_str()).width() as u16 + 2;
         if x + w > area.width + 2 {
             break;
         }

@@ -13,16 +13,20 @@ use crate::tui::model::{Model, is_landmark};
 use crate::tui::panel::Panel;
 use crate::tui::text::{about, level_word, seconds};
 use crate::tui::theme::Ink;
-use crate::tui::words;
+use crate::tui::words::{self, said};
+use crate::world::probe::view::Observer;
 
 /// Which events are listed.
 pub fn what(m: &Model) -> String {
-    let mut more = level_word(m.filter.level).to_string();
+    let mut more = m.say(level_word(m.filter.level)).to_string();
+    if let Observer::Node(h) = m.observer {
+        more.push_str(&said(" of {0}", "，{0} 自己的").with(m.lang, &[&m.host_name(h)]));
+    }
     if let Some(node) = m.filter.node {
-        more.push_str(&format!(" about {}", m.node_name(node)));
+        more.push_str(&said(" about {0}", "，关于 {0}").with(m.lang, &[&m.node_name(node)]));
     }
     if !m.filter.search.is_empty() {
-        more.push_str(&format!(" with “{}”", m.filter.search));
+        more.push_str(&said(" with “{0}”", "，含“{0}”").with(m.lang, &[&m.filter.search]));
     }
     more
 }
@@ -122,7 +126,8 @@ fn because(m: &Model, i: usize) -> Vec<String> {
         .into_iter()
         .map(|c| {
             let e = &m.record()[c];
-            format!("{} {} ({} before)", m.host_name(e.host), m.words(e), about(at.since(e.at)))
+            let before = said("{0} before", "早 {0}").with(m.lang, &[&about(at.since(e.at))]);
+            format!("{} {} ({before})", m.host_name(e.host), m.words(e))
         })
         .collect()
 }

@@ -6,32 +6,35 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::{events, health_ink, put, put_line, shorten};
+use crate::redis::registry::Registry;
 use crate::trace::Event;
+use crate::tui::lesson::wrap::wrap;
 use crate::tui::model::{Model, Row, merged};
 use crate::tui::text::{seconds, words};
 use crate::tui::theme::Ink;
-use crate::world::World;
+use crate::tui::words::{EPOCH, Said, health, said};
 use crate::world::probe::view::{ClusterView, Observer};
 use crate::world::timeline::Timeline;
+
+const ALONE: Said = said(
+    "There is one future so far. Change something in it, now or in the past: ! does something to the selected node, \
+     : opens the console, K kills it. What would have been without it stays, and this panel shows both side by side.",
+    "目前只有一个未来。在现在或过去改变点什么：! 对选中的节点动手，: 打开控制台，K 杀死它。没有这个改变的未来会保留，这个面板把两者并排显示。",
+);
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let t = m.theme;
     let Some(other) = m.compared() else {
-        let text = [
-            " There is one future so far. Change something in it, now or in the past:",
-            " ! does something to the selected node, : opens the console, K kills it.",
-            " What would have been without it stays, and this panel shows both side by side.",
-        ];
-        for (i, line) in text.iter().enumerate() {
-            put(frame, area, i as u16, line, t.style(Ink::Text));
+        for (i, line) in wrap(m.say(ALONE), usize::from(area.width).saturating_sub(2)).iter().enumerate() {
+            put(frame, area, i as u16, &format!(" {line}"), t.style(Ink::Text));
         }
         return;
     };
     let half = (area.width - 1) / 2;
     let left = Rect { width: half, ..area };
     let right = Rect { x: area.x + half + 1, width: area.width - half - 1, ..area };
-    let theirs = m.other.map_or("", |i| &m.futures[i].name);
-    let mine = &m.futures[m.future].name;
+    let theirs = m.other.map_or("", |i| m.future_name(i));
+    let mine = m.future_name(m.future);
     let there = other.world().view(m.observer);
     summary(m, frame, left, theirs, other, &there);
     summary(m, frame, right, mine, m.timeline(), &m.shot);
@@ -58,24 +61,28 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
             Row::Right(j) => (None, Some(&b[j])),
         };
         let both = matches!(r, Row::Both(..));
-        event(m, frame, left, y, (x, other.world()), both, here);
-        event(m, frame, right, y, (z, m.timeline().world()), both, here);
+        event(m, frame, left, y, (x, other.names()), both, here);
+        event(m, frame, right, y, (z, m.timeline().names()), both, here);
     }
     let mut line = match first.map(|i| rows[i]) {
         Some(r) => {
-            let (e, world) = match r {
-                Row::Both(i, _) | Row::Left(i) => (&a[i], other.world()),
-                Row::Right(j) => (&b[j], m.timeline().world()),
+            let (e, names) = match r {
+                Row::Both(i, _) | Row::Left(i) => (&a[i], other.names()),
+                Row::Right(j) => (&b[j], m.timeline().names()),
             };
-            let host = world.names.host_name(e.host);
-            format!(" ◆ they part at {} s: {host} {}", seconds(m.relative(e.at), 6), words(world, e))
+            let host = names.host_name(e.host);
+            let parts: [&dyn std::fmt::Display; 3] = [&seconds(m.relative(e.at), 6), &host, &words(names, e)];
+            said(" ◆ they part at {0} s: {1} {2}", " ◆ 在 {0} s 分开：{1} {2}").with(m.lang, &parts)
         }
-        None => " no difference in what both have shown so far".to_string(),
+        None => {
+            m.say(said(" no difference in what both have shown so far", " 到目前为止两者没有区别")).into()
+        }
     };
     let third = m.futures.iter().enumerate().filter(|(i, _)| *i != m.future && Some(*i) != m.other);
-    let others: Vec<&str> = third.map(|(_, f)| f.name.as_str()).collect();
+    let others: Vec<&str> = third.map(|(i, _)| m.future_name(i)).collect();
     if !others.is_empty() {
-        line.push_str(&format!("   (also kept: {})", others.join(", ")));
+        let kept = said("   (also kept: {0})", "   （另外保留：{0}）").with(m.lang, &[&others.join(", ")]);
+        line.push_str(&kept);
     }
     put(frame, area, 2, &line, t.style(Ink::Accent));
 }
@@ -94,8 +101,8 @@ fn summary(m: &Model, frame: &mut Frame<'_>, area: Rect, name: &str, t: &Timelin
                 format!(" {} ", shorten(name, usize::from(area.width).saturating_sub(24))),
                 theme.style(Ink::Accent).add_modifier(Modifier::REVERSED),
             ),
-            Span::styled(format!(" {dot} {}", view.health.level.word()), theme.style(ink)),
-            Span::styled(format!(" epoch {}", view.health.current_epoch), theme.style(Ink::Text)),
+            Span::styled(format!(" {dot} {}", m.say(health(view.health.level))), theme.style(ink)),
+            Span::styled(format!(" {} {}", m.say(EPOCH), view.health.current_epoch), theme.style(Ink::Text)),
         ]),
     );
     let mut spans = vec![Span::raw(" ")];
@@ -121,7 +128,7 @@ fn event(
     frame: &mut Frame<'_>,
     area: Rect,
     y: u16,
-    (e, world): (Option<&Event>, &World),
+    (e, names): (Option<&Event>, &Registry),
     both: bool,
     first: bool,
 ) {
@@ -143,8 +150,8 @@ fn event(
     } else {
         '▸'
     };
-    let host = world.names.host_name(e.host);
-    let text = format!("{:>11} {:<6} {}", seconds(m.relative(e.at), 4), shorten(host, 6), words(world, e));
+    let host = names.host_name(e.host);
+    let text = format!("{:>11} {:<6} {}", seconds(m.relative(e.at), 4), shorten(host, 6), words(names, e));
     let mut style = t.style(ink);
     if first {
         style = style.add_modifier(Modifier::BOLD);

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{head, lines, shorten};
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
+use crate::tui::words::said;
 use crate::world::probe::inspect::Entry;
 
 /// Columns of this many cells.
@@ -28,7 +29,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
 pub fn entries(m: &Model, all: &[Entry]) -> Vec<Line<'static>> {
     let mut out = Vec::new();
     if let Some(first) = m.shot.nodes.get(m.node) {
-        out.push(head(m, &first.name, "↑ ↓ choose another node"));
+        out.push(head(m, &first.name, m.say(said("↑ ↓ choose another node", "↑ ↓ 选别的节点"))));
     }
     for e in all {
         if e.value.is_empty() {

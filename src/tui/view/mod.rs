@@ -36,7 +36,7 @@ use super::model::{Ask, Model, Overlay};
 use super::panel::Panel;
 use super::text;
 use super::theme::Ink;
-use super::words;
+use super::words::{self, said};
 use crate::world::probe::view::HealthLevel;
 
 /// Draws the whole screen.
@@ -235,14 +235,13 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let (ink, dot) = health_ink(h.level);
     let mut right = vec![
         Span::styled(format!("{dot} {}", m.say(words::health(h.level))), t.style(ink)),
-        Span::styled(format!("  epoch {}", h.current_epoch), t.style(Ink::Text)),
+        Span::styled(format!("  {} {}", m.say(words::EPOCH), h.current_epoch), t.style(Ink::Text)),
     ];
     if area.width >= 110 && !m.shot.slots.is_empty() {
         let state = if h.state_ok { "ok" } else { "fail" };
-        right.insert(
-            1,
-            Span::styled(format!("  state {state}  slots {}/16384", h.slots_assigned), t.style(Ink::Text)),
-        );
+        let state = said("  state {0}  slots {1}/16384", "  状态 {0}  槽 {1}/16384")
+            .with(m.lang, &[&state, &h.slots_assigned]);
+        right.insert(1, Span::styled(state, t.style(Ink::Text)));
     }
     right.push(Span::raw(" "));
     let right = Line::from(right);
@@ -254,7 +253,7 @@ fn header(m: &Model, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(format!("  {}", words::SEED.with(m.lang, &[&m.seed])), t.style(Ink::Faint)),
     ];
     if m.futures.len() > 1 && area.width >= 100 {
-        middle.push(Span::styled(format!("  ⑂ {}", m.futures[m.future].name), t.style(Ink::Paused)));
+        middle.push(Span::styled(format!("  ⑂ {}", m.future_name(m.future)), t.style(Ink::Paused)));
     }
     if m.is_forming() {
         middle.push(Span::styled(format!("  {}", m.say(words::FORMING)), t.style(Ink::Warn)));
@@ -362,6 +361,11 @@ fn popup(m: &Model, frame: &mut Frame<'_>, area: Rect, size: (u16, u16), name: &
     let inside = block.inner(r);
     frame.render_widget(block, r);
     inside
+}
+
+/// A text with blanks up to so many columns.
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(Span::raw(text).width())))
 }
 
 /// The text in lines of at most so many characters, broken between words.

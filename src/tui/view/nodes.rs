@@ -29,7 +29,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let faint = m.theme.style(Ink::Faint);
     let mut x = a.table_head.x + 1;
     for &(column, width) in &a.columns {
-        cell(frame, a.table_head, x, width, column.title(), column.is_number(), faint);
+        cell(frame, a.table_head, x, width, m.say(column.title()), column.is_number(), faint);
         x += width + 1;
     }
     let rows = usize::from(a.node_rows.height);
@@ -59,7 +59,7 @@ fn node(m: &Model, frame: &mut Frame<'_>, a: &Areas, area: Rect, i: usize) {
 
 fn cell(frame: &mut Frame<'_>, area: Rect, x: u16, width: u16, text: &str, right: bool, style: Style) {
     let text = shorten(text, usize::from(width));
-    let pad = if right { usize::from(width).saturating_sub(text.chars().count()) } else { 0 };
+    let pad = if right { usize::from(width).saturating_sub(Span::raw(text.as_str()).width()) } else { 0 };
     let at = Rect { x: x + pad as u16, width: width.saturating_sub(pad as u16), ..area };
     put(frame, at, 0, &text, style);
 }
@@ -120,20 +120,19 @@ fn says(m: &Model, n: &NodeView) -> (String, Ink) {
             Process::Stopped | Process::Off => Ink::Bad,
         };
         let word = match (n.process, n.state_ok) {
-            (Process::Up, Some(false)) => "up, fail",
-            (Process::Up, _) => "up",
-            (p, _) => p.word(),
+            (Process::Up, Some(false)) => words::UP_FAIL,
+            (p, _) => words::process(p),
         };
-        return (word.to_string(), ink);
+        return (m.say(word).to_string(), ink);
     }
     match n.opinion {
         Opinion::Failed => (by("FAIL"), Ink::Bad),
         Opinion::Suspected => (by("PFAIL"), Ink::Warn),
         Opinion::Stranger => ("handshake".to_string(), Ink::Paused),
-        Opinion::Unknown => ("unknown".to_string(), Ink::Faint),
+        Opinion::Unknown => (m.say(words::UNKNOWN).to_string(), Ink::Faint),
         Opinion::Fine if n.is_observer => match n.state_ok {
-            Some(false) => ("me, fail".to_string(), Ink::Bad),
-            _ => ("me, ok".to_string(), Ink::Good),
+            Some(false) => (m.say(words::ME_FAIL).to_string(), Ink::Bad),
+            _ => (m.say(words::ME_OK).to_string(), Ink::Good),
         },
         Opinion::Fine => ("ok".to_string(), Ink::Good),
     }

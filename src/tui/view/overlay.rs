@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::events::causes;
-use super::{chart, popup, put_line};
+use super::{chart, padded, popup, put_line};
 use crate::trace::text::Topic;
 use crate::tui::console::ACTS;
 use crate::tui::keys::{Group, KEYMAP};
@@ -15,7 +15,7 @@ use crate::tui::model::Model;
 use crate::tui::panel::Panel;
 use crate::tui::text::{about, seconds};
 use crate::tui::theme::Ink;
-use crate::tui::words;
+use crate::tui::words::{self, said};
 
 /// A screen this wide has room for two columns of help.
 const WIDE: u16 = 110;
@@ -74,33 +74,45 @@ fn sign_lines(m: &Model, column: usize) -> Vec<Line<'static>> {
     let title = |name: words::Said| Line::styled(m.say(name), m.theme.style(Ink::Accent));
     let mut lines = vec![title(words::SIGNS_CHART)];
     for (sign, means) in [
-        ("━ ─", "a master, a replica that works"),
-        ("▁ ▆", "PFAIL: suspected by few, by many"),
-        ("█", "FAIL: a majority agreed"),
-        ("×", "it says cluster_state:fail"),
-        ("·", "not running"),
-        ("∘ ↓", "starts and loads its data; receives all data of its master"),
-        ("▄", "as one node sees it: PFAIL in its own opinion"),
-        ("╌ ≈", "paused; busy with one long task"),
+        ("━ ─", said("a master, a replica that works", "正常的主节点、从节点")),
+        ("▁ ▆", said("PFAIL: suspected by few, by many", "PFAIL：被少数、多数节点怀疑")),
+        ("█", said("FAIL: a majority agreed", "FAIL：多数派已认定")),
+        ("×", said("it says cluster_state:fail", "它报告 cluster_state:fail")),
+        ("·", said("not running", "没有运行")),
+        (
+            "∘ ↓",
+            said(
+                "starts and loads its data; receives all data of its master",
+                "启动并加载数据；接收主节点的全部数据",
+            ),
+        ),
+        ("▄", said("as one node sees it: PFAIL in its own opinion", "在某个节点眼中：它自己认为 PFAIL")),
+        ("╌ ≈", said("paused; busy with one long task", "被暂停；被一个长任务占住")),
     ] {
-        lines.extend(pair(m, sign, means, column));
+        lines.extend(pair(m, sign, m.say(means), column));
     }
     for (kind, means) in chart::MARKS {
         let (_, glyph, _) = chart::mark(kind);
-        lines.extend(pair(m, &glyph.to_string(), means, column));
+        lines.extend(pair(m, &glyph.to_string(), m.say(means), column));
     }
     lines.push(title(words::SIGNS_SLOTS));
     for (sign, means) in [
-        ("■ ▤ ▦", "served, by owner; dim: no keys there, bold: many"),
-        ("?", "the owner is suspected (PFAIL)"),
-        ("×", "the owner is FAIL; in truth: it does not answer"),
-        ("·", "no owner"),
+        (
+            "■ ▤ ▦",
+            said(
+                "served, by owner; dim: no keys there, bold: many",
+                "正常服务，按属主；暗：没有键，粗：键多",
+            ),
+        ),
+        ("?", said("the owner is suspected (PFAIL)", "属主被怀疑（PFAIL）")),
+        ("×", said("the owner is FAIL; in truth: it does not answer", "属主 FAIL；实际情况：它不回答")),
+        ("·", said("no owner", "没有属主")),
     ] {
-        lines.extend(pair(m, sign, means, column));
+        lines.extend(pair(m, sign, m.say(means), column));
     }
     lines.push(title(words::SIGNS_EVENTS));
     for topic in Topic::ALL {
-        lines.extend(pair(m, &topic.mark().to_string(), topic.name(), column));
+        lines.extend(pair(m, &topic.mark().to_string(), m.say(words::topic(topic)), column));
     }
     lines
 }
@@ -117,11 +129,6 @@ fn pair(m: &Model, key: &str, means: &str, width: usize) -> Vec<Line<'static>> {
         ]));
     }
     out
-}
-
-/// A text with blanks up to so many columns.
-fn padded(text: &str, columns: usize) -> String {
-    format!("{text}{}", " ".repeat(columns.saturating_sub(Span::raw(text).width())))
 }
 
 /// The menu of panels: letter, name, what it shows.
@@ -151,7 +158,7 @@ pub fn acts(m: &Model, frame: &mut Frame<'_>, all: Rect) {
         let area = Rect { x: inside.x + column as u16 * 36, width: inside.width.min(36), ..inside };
         let line = Line::from(vec![
             Span::styled(format!(" {key} "), m.theme.style(Ink::Accent)),
-            Span::styled(*what, m.theme.style(Ink::Text)),
+            Span::styled(m.say(*what), m.theme.style(Ink::Text)),
         ]);
         put_line(frame, area, row as u16, line);
     }
@@ -161,7 +168,7 @@ pub fn acts(m: &Model, frame: &mut Frame<'_>, all: Rect) {
 pub fn steps(m: &Model, frame: &mut Frame<'_>, all: Rect) {
     let text = m.steps_text();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    let name = words::STEPS.with(m.lang, &[&m.futures[m.future].name]);
+    let name = words::STEPS.with(m.lang, &[&m.future_name(m.future)]);
     let height = (lines.len().max(1) as u16 + 2).min(all.height);
     let inside = popup(m, frame, all, (all.width.min(100), height), &name);
     if lines.is_empty() {
@@ -190,7 +197,9 @@ pub fn why(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     for (n, &c) in chain.iter().enumerate() {
         let e = &m.record()[c];
         let last = n + 1 == chain.len();
-        let later = before.map_or(String::new(), |b| format!("  {} later", about(e.at.since(b))));
+        let later = before.map_or(String::new(), |b| {
+            said("  {0} later", "  {0} 之后").with(m.lang, &[&about(e.at.since(b))])
+        });
         before = Some(e.at);
         let head = format!(" {} {}", seconds(m.relative(e.at), 6), m.host_name(e.host));
         lines.push(Line::from(vec![

@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use ratatui::text::Span;
 
 use super::put;
 use crate::base::Id;
@@ -12,6 +13,7 @@ use crate::trace::text::packet_kind;
 use crate::tui::model::Model;
 use crate::tui::text::{about, seconds};
 use crate::tui::theme::Ink;
+use crate::tui::words::said;
 use crate::world::probe::messages::Flight;
 
 /// Columns for the time at the left, and for the time on the way at the right.
@@ -23,7 +25,8 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = &m.details.flights;
     let nodes = columns(m, all, area);
     if nodes.is_empty() || area.height < 3 {
-        put(frame, area, 0, " no packet around now", t.style(Ink::Faint));
+        let none = m.say(said(" no packet around now", " 此刻前后没有报文"));
+        put(frame, area, 0, none, t.style(Ink::Faint));
         return;
     }
     let step = (area.width.saturating_sub(TIME + TOOK) / nodes.len() as u16).clamp(4, 22);
@@ -84,7 +87,7 @@ fn now_line(m: &Model, frame: &mut Frame<'_>, area: Rect, y: u16) {
     let x = area.x + TIME;
     let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
     put(frame, rest, y, &"━".repeat(usize::from(rest.width)), style);
-    put(frame, Rect { x: x + 1, width: 5, ..area }, y, " now ", style);
+    put(frame, Rect { x: x + 1, width: 6, ..area }, y, m.say(said(" now ", " 现在 ")), style);
 }
 
 fn lifelines(m: &Model, frame: &mut Frame<'_>, area: Rect, y: u16, nodes: &[HostId], step: u16) {
@@ -145,11 +148,11 @@ fn flight(
     put(frame, Rect { x: to, width: 1, ..area }, y, tip, style);
     let took = match (f.sent, f.read) {
         (Some(a), Some(b)) => about(b.since(a)),
-        (Some(_), None) => "on its way".into(),
+        (Some(_), None) => m.say(said("on its way", "在途")).into(),
         _ => String::new(),
     };
     let label = if inner < name.len() + 4 { format!("{name} {took}") } else { took };
-    let at = area.right().saturating_sub(label.chars().count() as u16 + 1);
+    let at = area.right().saturating_sub(Span::raw(label.as_str()).width() as u16 + 1);
     if at > right + 1 {
         put(frame, Rect { x: at, width: area.right() - at, ..area }, y, &label, t.style(Ink::Faint));
     }

@@ -8,6 +8,7 @@ use super::{bar, lines};
 use crate::tui::model::Model;
 use crate::tui::text::about;
 use crate::tui::theme::Ink;
+use crate::tui::words::{self, said};
 use crate::world::probe::sentinels::{GroupView, SentinelView};
 use crate::world::probe::view::Process;
 
@@ -41,8 +42,8 @@ fn one(m: &Model, s: &SentinelView, width: u16) -> Vec<Line<'static>> {
     let mut out = vec![Line::from(vec![
         Span::styled(if selected { "▌" } else { " " }, t.style(Ink::Accent)),
         Span::styled(format!("{} ", s.name), t.style(Ink::Accent)),
-        Span::styled(s.process.word(), t.style(ink)),
-        Span::styled(format!("  epoch {}", s.current_epoch), t.style(Ink::Text)),
+        Span::styled(m.say(words::process(s.process)), t.style(ink)),
+        Span::styled(format!("  {} {}", m.say(words::EPOCH), s.current_epoch), t.style(Ink::Text)),
         Span::styled(if s.tilt { "  TILT" } else { "" }, t.style(Ink::Bad)),
     ])];
     for g in &s.groups {
@@ -59,21 +60,30 @@ fn group(m: &Model, g: &GroupView, width: u16, out: &mut Vec<Line<'static>>) {
         _ => ("ok", Ink::Good),
     };
     out.push(Line::from(vec![
-        Span::styled(format!("  {} is {} ", g.name, g.master.name), t.style(Ink::Text)),
+        Span::styled(
+            said("  {0} is {1} ", "  {0} 是 {1} ").with(m.lang, &[&g.name, &g.master.name]),
+            t.style(Ink::Text),
+        ),
         Span::styled(down, t.style(ink)),
-        Span::styled(format!("  {} of quorum {}", g.agreeing, g.quorum), t.style(Ink::Text)),
-        Span::styled(format!(", {} voters", g.voters), t.style(Ink::Faint)),
+        Span::styled(
+            said("  {0} of quorum {1}", "  quorum {1} 已有 {0}").with(m.lang, &[&g.agreeing, &g.quorum]),
+            t.style(Ink::Text),
+        ),
+        Span::styled(said(", {0} voters", "，{0} 票权").with(m.lang, &[&g.voters]), t.style(Ink::Faint)),
     ]));
     let state_ink = if g.in_failover { Ink::Warn } else { Ink::Faint };
     let promoted = g.promoted.as_ref().map_or(String::new(), |p| format!(" {p}"));
     out.push(Line::from(vec![
-        Span::styled("  state ", t.style(Ink::Faint)),
+        Span::styled(m.say(said("  state ", "  状态 ")), t.style(Ink::Faint)),
         Span::styled(format!("{}{promoted}", g.state), t.style(state_ink)),
-        Span::styled(format!("  config epoch {}", g.config_epoch), t.style(Ink::Faint)),
+        Span::styled(
+            said("  config epoch {0}", "  配置纪元 {0}").with(m.lang, &[&g.config_epoch]),
+            t.style(Ink::Faint),
+        ),
     ]));
     let mut votes: Vec<String> = Vec::new();
     if let Some(leader) = &g.leader {
-        votes.push(format!("for {leader} in {}", g.leader_epoch));
+        votes.push(said("for {0} in {1}", "投给 {0}，纪元 {1}").with(m.lang, &[leader, &g.leader_epoch]));
     }
     for s in &g.sentinels {
         if let Some(v) = &s.voted_for {
@@ -82,7 +92,7 @@ fn group(m: &Model, g: &GroupView, width: u16, out: &mut Vec<Line<'static>>) {
     }
     if !votes.is_empty() {
         out.push(Line::from(vec![
-            Span::styled("  vote ", t.style(Ink::Faint)),
+            Span::styled(m.say(said("  vote ", "  票 ")), t.style(Ink::Faint)),
             Span::styled(votes.join(", "), t.style(Ink::Accent)),
         ]));
     }
@@ -91,7 +101,8 @@ fn group(m: &Model, g: &GroupView, width: u16, out: &mut Vec<Line<'static>>) {
         let ink = if w.passed >= w.whole { Ink::Bad } else { Ink::Node(0) };
         let mut spans = vec![Span::styled(format!("  {:<17}", w.name), t.style(Ink::Faint))];
         spans.extend(bar(m, w.passed.0, w.whole.0, cells, ink));
-        spans.push(Span::styled(format!(" {} of {}", about(w.passed), about(w.whole)), t.style(Ink::Text)));
+        let part = said(" {0} of {1}", " {0} / {1}，等待").with(m.lang, &[&about(w.passed), &about(w.whole)]);
+        spans.push(Span::styled(part, t.style(Ink::Text)));
         out.push(Line::from(spans));
     }
     for r in &g.replicas {
@@ -100,18 +111,22 @@ fn group(m: &Model, g: &GroupView, width: u16, out: &mut Vec<Line<'static>>) {
             Span::styled(format!("  ↳ {:<7}", r.name), t.style(Ink::Text)),
             Span::styled(format!("{word:<7}"), t.style(ink)),
             Span::styled(
-                format!(
-                    "offset {} priority {}{}",
-                    r.offset,
-                    r.priority,
-                    if r.link_up { "" } else { " link down" }
-                ),
+                said("offset {0} priority {1}{2}", "偏移量 {0} 优先级 {1}{2}")
+                    .with(m.lang, &[&r.offset, &r.priority, &link(m, r.link_up)]),
                 t.style(Ink::Faint),
             ),
         ]));
     }
     for s in g.sentinels.iter().filter(|s| s.s_down || s.agrees) {
-        let what = if s.s_down { "is down" } else { "says the master is down" };
-        out.push(Line::styled(format!("  {} {what}", s.name), t.style(Ink::Warn)));
+        let what = if s.s_down {
+            said("  {0} is down", "  {0} 已下线")
+        } else {
+            said("  {0} says the master is down", "  {0} 说主节点已下线")
+        };
+        out.push(Line::styled(what.with(m.lang, &[&s.name]), t.style(Ink::Warn)));
     }
+}
+
+fn link(m: &Model, up: bool) -> &'static str {
+    if up { "" } else { m.say(said(" link down", " 链路断开")) }
 }

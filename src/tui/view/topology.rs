@@ -8,8 +8,13 @@ use super::{head, lines};
 use crate::base::Id;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
+use crate::tui::words::{self, Said, said};
 use crate::world::probe::inspect::LinkView;
 use crate::world::probe::view::{NodeView, Opinion, Process, Role};
+
+const LINKS: Said = said("Links", "链路");
+const CUT: Said = said("cut", "切断");
+const SLOW: Said = said("slow", "变慢");
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let n = m.nodes();
@@ -57,13 +62,19 @@ fn shards(m: &Model) -> Vec<Line<'static>> {
             out.push(row(m, j, &nodes[j], if k + 1 == replicas.len() { "┗━ " } else { "┣━ " }));
         }
         if replicas.is_empty() && master.slots > 0 {
-            out.push(Line::styled("   ┗ no replica: the next failure is the last", m.theme.style(Ink::Warn)));
+            let alone =
+                said("   ┗ no replica: the next failure is the last", "   ┗ 没有从节点：再坏一次就没了");
+            out.push(Line::styled(m.say(alone), m.theme.style(Ink::Warn)));
         }
     }
     let rest: Vec<usize> = (0..nodes.len()).filter(|&i| !shown[i]).collect();
     if !rest.is_empty() {
         if !m.shot.slots.is_empty() {
-            out.push(head(m, "no shard", "its master is not known to whoever looks"));
+            out.push(head(
+                m,
+                m.say(said("no shard", "不属于分片")),
+                m.say(said("its master is not known to whoever looks", "观察者不知道它的主节点")),
+            ));
         }
         out.extend(rest.into_iter().map(|i| row(m, i, &nodes[i], "· ")));
     }
@@ -91,29 +102,37 @@ fn row(m: &Model, i: usize, n: &NodeView, tree: &str) -> Line<'static> {
     ];
     match n.role {
         Role::Unknown if !n.process.runs() => {
-            let text = format!("{:>5} slots {:<13} does not run", owned(m, i), ranges(m, i));
+            let (slots, ranges) = (format!("{:>5}", owned(m, i)), format!("{:<13}", ranges(m, i)));
+            let text =
+                said("{0} slots {1} does not run", "{0} 个槽 {1} 没有运行").with(m.lang, &[&slots, &ranges]);
             spans.push(Span::styled(text, t.style(Ink::Faint)));
         }
         Role::Sentinel => spans.push(Span::styled("sentinel", t.style(Ink::Paused))),
         Role::Master if m.shot.slots.is_empty() => {
-            spans.push(Span::styled(format!("master  offset {}", n.offset), t.style(Ink::Text)));
+            let text = said("master  offset {0}", "master  偏移量 {0}").with(m.lang, &[&n.offset]);
+            spans.push(Span::styled(text, t.style(Ink::Text)));
         }
         Role::Master => {
             let ranges = ranges(m, i);
-            spans.push(Span::styled(format!("{:>5} slots ", n.slots), t.style(Ink::Text)));
-            spans.push(Span::styled(format!("{ranges:<13} epoch {:<3}", n.epoch), t.style(Ink::Text)));
-            spans.push(Span::styled(format!(" offset {}", n.offset), t.style(Ink::Faint)));
+            let slots = said("{0} slots ", "{0} 个槽 ").with(m.lang, &[&format!("{:>5}", n.slots)]);
+            spans.push(Span::styled(slots, t.style(Ink::Text)));
+            let epoch = format!("{ranges:<13} {} {:<3}", m.say(words::EPOCH), n.epoch);
+            spans.push(Span::styled(epoch, t.style(Ink::Text)));
+            let offset = said(" offset {0}", " 偏移量 {0}").with(m.lang, &[&n.offset]);
+            spans.push(Span::styled(offset, t.style(Ink::Faint)));
         }
         _ => {
             let lag = n.lag.map_or("-".into(), |l| l.to_string());
             let (link, ink) = match n.link {
-                Some(true) => ("link up", Ink::Good),
-                Some(false) => ("link down", Ink::Bad),
+                Some(true) => (m.say(said("link up", "链路正常")), Ink::Good),
+                Some(false) => (m.say(said("link down", "链路断开")), Ink::Bad),
                 None => ("", Ink::Faint),
             };
-            spans.push(Span::styled(format!("offset {:<9}", n.offset), t.style(Ink::Faint)));
+            let offset = said("offset {0}", "偏移量 {0}").with(m.lang, &[&format!("{:<9}", n.offset)]);
+            spans.push(Span::styled(offset, t.style(Ink::Faint)));
             let lag_ink = if n.lag.is_some_and(|l| l > 0) { Ink::Warn } else { Ink::Text };
-            spans.push(Span::styled(format!(" lag {lag:<6} "), t.style(lag_ink)));
+            let lag = said(" lag {0} ", " 落后 {0} ").with(m.lang, &[&format!("{lag:<6}")]);
+            spans.push(Span::styled(lag, t.style(lag_ink)));
             spans.push(Span::styled(link, t.style(ink)));
         }
     }
@@ -152,7 +171,7 @@ fn cell(m: &Model) -> u16 {
 fn links(m: &Model) -> Vec<Line<'static>> {
     let t = m.theme;
     let n = m.nodes();
-    let mut out = vec![head(m, "Links", "")];
+    let mut out = vec![head(m, m.say(LINKS), "")];
     let width = usize::from(cell(m));
     let short = |i: usize| -> String {
         let name = m.node_name(i);
@@ -172,10 +191,14 @@ fn links(m: &Model) -> Vec<Line<'static>> {
         }
         out.push(Line::from(spans));
     }
-    for (sign, what) in
-        [("═ ─", "two, one connection"), ("» «", "data to, from"), ("╳", "cut"), ("~", "slow"), ("·", "none")]
-    {
-        out.push(Line::styled(format!(" {sign:<4}{what}"), t.style(Ink::Faint)));
+    for (sign, what) in [
+        ("═ ─", said("two, one connection", "两条、一条连接")),
+        ("» «", said("data to, from", "数据发往、来自")),
+        ("╳", CUT),
+        ("~", SLOW),
+        ("·", said("none", "无")),
+    ] {
+        out.push(Line::styled(format!(" {sign:<4}{}", m.say(what)), t.style(Ink::Faint)));
     }
     out
 }
@@ -207,12 +230,17 @@ fn trouble(m: &Model) -> Vec<Line<'static>> {
     let moving = all.iter().filter(|l| l.moving[0] || l.moving[1]).count();
     let mut out = vec![head(
         m,
-        "Links",
-        &format!("{whole} of {} pairs have both connections, {moving} carry data now", all.len()),
+        m.say(LINKS),
+        &said(
+            "{0} of {1} pairs have both connections, {2} carry data now",
+            "{1} 对中 {0} 对有两条连接，{2} 对正在传数据",
+        )
+        .with(m.lang, &[&whole, &all.len(), &moving]),
     )];
     for l in all.iter().filter(|l| l.cut[0] || l.cut[1] || l.slow.0 > 0).take(40) {
-        let what = if l.cut[0] || l.cut[1] { "cut" } else { "slow" };
-        let text = format!("   {} and {}: {what}", m.host_name(l.a), m.host_name(l.b));
+        let what = m.say(if l.cut[0] || l.cut[1] { CUT } else { SLOW });
+        let text = said("   {0} and {1}: {2}", "   {0} 与 {1}：{2}")
+            .with(m.lang, &[&m.host_name(l.a), &m.host_name(l.b), &what]);
         out.push(Line::styled(text, m.theme.style(Ink::Bad)));
     }
     out
