@@ -59,10 +59,21 @@ fn look_up(word: u64, zeros: usize) -> u16 {
     sum
 }
 
+/// The same for four bytes.
+#[inline(always)]
+fn look_up_four(word: u32, zeros: usize) -> u16 {
+    let mut sum = 0;
+    for i in 0..4 {
+        sum ^= TABLES[zeros + i][(word >> (8 * i)) as usize & 0xFF];
+    }
+    sum
+}
+
 #[inline(always)]
 fn look_up_short(short: Short) -> u16 {
     match short {
         Short::One(word) => look_up(word, 0),
+        Short::Two(high, low) if high >> 32 == 0 => look_up_four(high as u32, 8) ^ look_up(low, 0),
         Short::Two(high, low) => look_up(high, 8) ^ look_up(low, 0),
     }
 }
