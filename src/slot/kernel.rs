@@ -5,7 +5,7 @@ use super::portable;
 /// One way to compute slots. All give the same answers; [`kernels`] lists those this processor can run.
 #[derive(Clone, Copy)]
 pub struct Kernel {
-    /// A short name: `portable`, `pclmul`, `avx512`.
+    /// A short name: `portable`, `pclmul`, `vpclmul`, `avx512`.
     pub name: &'static str,
     /// What it needs and does, in one line.
     pub about: &'static str,

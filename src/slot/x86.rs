@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::kernel::{self, Kernel, Keys};
 use super::portable::POLY;
-use super::short::Short;
+use super::short::{self, Short};
 use super::{SLOTS, hash_tag, tag};
 
 // ---- which kernels this processor can run ----
@@ -28,27 +28,31 @@ use super::{SLOTS, hash_tag, tag};
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 const NOTHING: u8 = 1;
 const PCLMUL: u8 = 2;
-const AVX512: u8 = 3;
+const VPCLMUL: u8 = 3;
+const AVX512: u8 = 4;
 
 #[cold]
 fn detect() -> u8 {
     let pclmul = is_x86_feature_detected!("pclmulqdq")
         && is_x86_feature_detected!("ssse3")
         && is_x86_feature_detected!("sse4.1");
-    let avx512 = pclmul
+    let vpclmul = pclmul
         && is_x86_feature_detected!("vpclmulqdq")
-        && is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512vbmi")
-        && is_x86_feature_detected!("avx512vbmi2")
+        && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("lzcnt")
         && is_x86_feature_detected!("popcnt");
-    let level = match (avx512, pclmul) {
-        (true, _) => AVX512,
-        (false, true) => PCLMUL,
+    let avx512 = vpclmul
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2");
+    let level = match (avx512, vpclmul, pclmul) {
+        (true, ..) => AVX512,
+        (_, true, _) => VPCLMUL,
+        (.., true) => PCLMUL,
         _ => NOTHING,
     };
     LEVEL.store(level, Ordering::Relaxed);
@@ -75,6 +79,16 @@ pub(super) fn kernels() -> Vec<Kernel> {
             |keys, out| unsafe { slots_pclmul(keys, out) },
         ));
     }
+    if level() >= VPCLMUL {
+        all.push(Kernel::new(
+            "vpclmul",
+            "256-bit carry-less multiplication: AVX2, VPCLMULQDQ",
+            // SAFETY: as above.
+            |key| unsafe { slot_vpclmul(key) },
+            // SAFETY: as above.
+            |keys, out| unsafe { slots_vpclmul(keys, out) },
+        ));
+    }
     if level() >= AVX512 {
         all.push(Kernel::new(
             "avx512",
@@ -95,6 +109,8 @@ pub(super) fn slot(key: &[u8]) -> Option<u16> {
         // SAFETY: level() has found the features that the function is compiled for.
         AVX512 => Some(unsafe { slot_avx512(key) }),
         // SAFETY: as above.
+        VPCLMUL => Some(unsafe { slot_vpclmul(key) }),
+        // SAFETY: as above.
         PCLMUL => Some(unsafe { slot_pclmul(key) }),
         _ => None,
     }
@@ -107,6 +123,8 @@ pub(super) fn slots(keys: &Keys<'_>, out: &mut [u16]) -> bool {
         // SAFETY: level() has found the features that the function is compiled for.
         AVX512 => unsafe { slots_avx512(keys, out) },
         // SAFETY: as above.
+        VPCLMUL => unsafe { slots_vpclmul(keys, out) },
+        // SAFETY: as above.
         PCLMUL => unsafe { slots_pclmul(keys, out) },
         _ => return false,
     }
@@ -116,12 +134,18 @@ pub(super) fn slots(keys: &Keys<'_>, out: &mut [u16]) -> bool {
 /// [`kernel::in_bounds`], compiled for the widest registers there are.
 pub(super) fn in_bounds(starts: &[u32], ends: &[u32], len: u32) -> bool {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    fn wide(starts: &[u32], ends: &[u32], len: u32) -> bool {
+    fn with_512(starts: &[u32], ends: &[u32], len: u32) -> bool {
+        kernel::in_bounds(starts, ends, len)
+    }
+    #[target_feature(enable = "avx2")]
+    fn with_256(starts: &[u32], ends: &[u32], len: u32) -> bool {
         kernel::in_bounds(starts, ends, len)
     }
     match level() {
         // SAFETY: level() has found the features that the function is compiled for.
-        AVX512 => unsafe { wide(starts, ends, len) },
+        AVX512 => unsafe { with_512(starts, ends, len) },
+        // SAFETY: as above.
+        VPCLMUL => unsafe { with_256(starts, ends, len) },
         _ => kernel::in_bounds(starts, ends, len),
     }
 }
@@ -161,34 +185,34 @@ static WINDOWS: Lanes<u64, 16> = Lanes({
 #[repr(C, align(64))]
 struct Lanes<T, const N: usize>([T; N]);
 
-/// How many blocks are folded at once, each by a constant of its own, before what they add up to is
-/// carried on to the next ones.
+/// How many blocks the 512-bit kernel folds at once, each by a constant of its own, before what they add
+/// up to is carried on to the next ones.
 const BLOCKS: usize = 16;
 
-/// `[x^(d BITS) mod P, x^(d BITS + 64) mod P]` for a distance of d blocks.
-const fn folds<const BITS: usize>() -> [[u64; 2]; BLOCKS + 1] {
-    const fn times_x(r: u16) -> u16 {
-        r << 1 ^ if r & 0x8000 == 0 { 0 } else { POLY }
-    }
-    let mut all = [[0; 2]; BLOCKS + 1];
-    let mut power = 1u16;
-    let mut d = 0;
-    while d <= BLOCKS {
-        all[d][0] = power as u64;
-        let mut i = 0;
-        while i < BITS {
-            if i == 64 {
-                all[d][1] = power as u64;
-            }
-            power = times_x(power);
-            i += 1;
+/// The same for the others: few enough for the compiler to write them out.
+const UNROLLED: usize = 8;
+
+/// `[x^(d BITS) mod P, x^(d BITS + 64) mod P]` for distances d from 0 on.
+const fn folds<const BITS: usize, const N: usize>() -> [[u64; 2]; N] {
+    const fn times_x_to(mut r: u16, mut bits: usize) -> u16 {
+        while bits > 0 {
+            r = r << 1 ^ if r & 0x8000 == 0 { 0 } else { POLY };
+            bits -= 1;
         }
+        r
+    }
+    let mut all = [[0; 2]; N];
+    let mut power = 1;
+    let mut d = 0;
+    while d < N {
+        all[d] = [power as u64, times_x_to(power, 64) as u64];
+        power = times_x_to(power, BITS);
         d += 1;
     }
     all
 }
-static FOLD_128: Lanes<[u64; 2], 17> = Lanes(folds::<128>());
-static FOLD_512: Lanes<[u64; 2], 17> = Lanes(folds::<512>());
+static FOLD_BYTES: Lanes<[u64; 2], { 32 * UNROLLED + 1 }> = Lanes(folds::<8, { 32 * UNROLLED + 1 }>());
+static FOLD_512: Lanes<[u64; 2], { BLOCKS + 1 }> = Lanes(folds::<512, { BLOCKS + 1 }>());
 
 /// The slot from the low 16 bits of the quotient.
 #[inline(always)]
@@ -198,7 +222,7 @@ fn slot_of_quotient(q: u64) -> u16 {
 
 // ---- 128-bit kernel ----
 
-/// Sixteen bytes at `15 - n` turn a block around and move its first `n + 1` bytes to the end.
+/// Sixteen bytes at `16 - n` turn a block around and move its first `n` bytes to the end.
 static REVERSE: Lanes<u8, 32> = Lanes({
     let mut all = [0x80; 32];
     let mut i = 0;
@@ -209,20 +233,152 @@ static REVERSE: Lanes<u8, 32> = Lanes({
     all
 });
 
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
-fn slot_pclmul(key: &[u8]) -> u16 {
-    let crc = match Short::of_key(key) {
-        Some(short) => crc_short(short),
-        None => crc_pclmul(tag_sse(key)),
+/// Row n puts n bytes together, 8 to 16, of which a register holds the first and the last eight.
+static JOIN: Lanes<[u8; 16], 17> = Lanes({
+    let mut all = [[0x80; 16]; 17];
+    let mut n = 8;
+    while n <= 16 {
+        let mut i = 0;
+        while i < n {
+            all[n][i] = if i < 8 { i } else { i + 16 - n } as u8;
+            i += 1;
+        }
+        n += 1;
+    }
+    all
+});
+
+/// Row n cuts the same n bytes into pieces: the first two, and the third.
+static CUT_JOINED: Lanes<[[u8; 16]; 2], 17> = Lanes({
+    let mut all = [[[0x80; 16]; 2]; 17];
+    let mut n = 8;
+    while n <= 16 {
+        let mut i = 0;
+        while i < 16 {
+            let cuts = [CUT_SHORT.0[n][i], CUT_SHORT_THIRD.0[n][i]];
+            let mut k = 0;
+            while k < 2 {
+                if cuts[k] < 16 {
+                    all[n][k][i] = JOIN.0[n][cuts[k] as usize];
+                }
+                k += 1;
+            }
+            i += 1;
+        }
+        n += 1;
+    }
+    all
+});
+
+/// Masks: sixteen bytes at `80 - n` keep the first `n`, and a register that ends at `32 + n` the last `n`.
+static EDGES: Lanes<u8, 96> = Lanes({
+    let mut all = [0; 96];
+    let mut i = 32;
+    while i < 80 {
+        all[i] = 0xFF;
+        i += 1;
+    }
+    all
+});
+
+/// Two functions. The first gives the slot of a key: it does keys of up to sixteen bytes without a brace
+/// itself, sends those with a brace in the first sixteen bytes to the second, and the others to a third.
+macro_rules! single {
+    ($slot:ident, $braced:ident, $more:ident, $features:literal) => {
+        #[target_feature(enable = $features)]
+        fn $slot(key: &[u8]) -> u16 {
+            if key.len() < 8 {
+                let word = short::one(key);
+                let brace = tag::equal_bytes(word, b'{') != 0;
+                return if brace { $more(key) } else { slot_of_quotient(quotient_of_eight(word)) };
+            }
+            let len = key.len().min(16);
+            // SAFETY: both loads are of eight bytes of the key, which has at least as many.
+            let both = unsafe {
+                let (first, last) = (key.as_ptr(), key.as_ptr().add(len - 8));
+                _mm_unpacklo_epi64(_mm_loadl_epi64(first.cast()), _mm_loadl_epi64(last.cast()))
+            };
+            if places_of(both, b'{') != 0 {
+                return $braced(key, both);
+            }
+            if key.len() > 16 {
+                return $more(key);
+            }
+            // SAFETY: one of the 17 rows, aligned to 16 bytes.
+            let [cut, cut_third] = unsafe {
+                let row = CUT_JOINED.0.as_ptr().add(len).cast();
+                [_mm_load_si128(row), _mm_load_si128(row.add(1))]
+            };
+            let (pieces, third) = (_mm_shuffle_epi8(both, cut), _mm_shuffle_epi8(both, cut_third));
+            slot_of_quotient(quotient_of_pieces(pieces, third))
+        }
+
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn $braced(key: &[u8], both: __m128i) -> u16 {
+            match quotient_near_tag(key, both) {
+                Some(q) => slot_of_quotient(q),
+                None => $more(key),
+            }
+        }
     };
-    crc & (SLOTS - 1)
 }
+
+single!(slot_pclmul, slot_pclmul_braced, slot_pclmul_more, "pclmulqdq,ssse3,sse4.1");
 
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
 fn slots_pclmul(keys: &Keys<'_>, out: &mut [u16]) {
     for (slot, key) in out.iter_mut().zip(keys.iter()) {
         *slot = slot_pclmul(key);
     }
+}
+
+/// Where the byte is, as bits.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn places_of(block: __m128i, byte: u8) -> u32 {
+    _mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(byte as i8))) as u32
+}
+
+/// The quotient of a tag that ends in the first sixteen bytes of a key of at least eight, whose ends are
+/// in `both`. Such a tag takes one path, however long it and the key are: that is a matter of chance, and
+/// a branch on it would be guessed wrong.
+#[inline]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+fn quotient_near_tag(key: &[u8], both: __m128i) -> Option<u64> {
+    // SAFETY: one of the 17 rows, aligned to 16 bytes.
+    let join = unsafe { _mm_load_si128(JOIN.0.as_ptr().add(key.len().min(16)).cast()) };
+    let block = _mm_shuffle_epi8(both, join);
+    let open = places_of(block, b'{');
+    let through = open ^ open.wrapping_sub(1);
+    let close = places_of(block, b'}') & !through;
+    let (start, end) = (open.trailing_zeros() + 1, close.trailing_zeros());
+    if close == 0 || start == end {
+        return None;
+    }
+    // SAFETY: 16 of the 32 bytes, and of the last 32 of the 96.
+    let (order, kept) = unsafe {
+        (
+            _mm_loadu_si128(REVERSE.0.as_ptr().add(16 - (end as usize & 15)).cast()),
+            _mm_loadu_si128(EDGES.0.as_ptr().add(80 - ((end - start) as usize & 15)).cast()),
+        )
+    };
+    Some(quotient_of_sixteen(_mm_and_si128(_mm_shuffle_epi8(block, order), kept)))
+}
+
+/// The slot of any key.
+#[inline(never)]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+fn slot_pclmul_more(key: &[u8]) -> u16 {
+    if key.len() > 16 {
+        let (q, brace) = fold_128(key);
+        if !brace {
+            return slot_of_quotient(q);
+        }
+    }
+    // The work so far is lost if there is a tag; but most long keys have none, or one near their start.
+    let part = tag_sse(key);
+    slot_of_quotient(if part.len() > 16 { fold_128(part).0 } else { quotient_of_short(part) })
 }
 
 #[inline]
@@ -248,130 +404,454 @@ fn tag_sse(key: &[u8]) -> &[u8] {
 #[inline]
 #[target_feature(enable = "sse2")]
 fn find_sse(bytes: &[u8], byte: u8) -> Option<usize> {
-    let wanted = _mm_set1_epi8(byte as i8);
-    let hits = |block: &[u8; 16]| {
+    let places = |block: &[u8; 16]| {
         // SAFETY: an unaligned load of the 16 bytes that the reference covers.
-        let block = unsafe { _mm_loadu_si128(block.as_ptr().cast()) };
-        _mm_cmpeq_epi8(block, wanted)
+        places_of(unsafe { _mm_loadu_si128(block.as_ptr().cast()) }, byte)
     };
-    let mut done = 0;
-    // Four blocks share one branch, which is what limits long keys.
-    for quad in bytes.as_chunks::<64>().0 {
-        let (blocks, _) = quad.as_chunks::<16>();
-        let any = _mm_or_si128(
-            _mm_or_si128(hits(&blocks[0]), hits(&blocks[1])),
-            _mm_or_si128(hits(&blocks[2]), hits(&blocks[3])),
-        );
-        if _mm_movemask_epi8(any) != 0 {
-            break;
-        }
-        done += 64;
-    }
-    let (blocks, rest) = bytes[done..].as_chunks::<16>();
-    for block in blocks {
-        let mask = _mm_movemask_epi8(hits(block));
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    for (i, block) in blocks.iter().enumerate() {
+        let mask = places(block);
         if mask != 0 {
-            return Some(done + mask.trailing_zeros() as usize);
+            return Some(16 * i + mask.trailing_zeros() as usize);
         }
-        done += 16;
     }
     if rest.is_empty() {
         return None;
     }
-    let mask = _mm_movemask_epi8(hits(bytes.last_chunk()?));
+    let mask = places(bytes.last_chunk()?);
     (mask != 0).then(|| bytes.len() - 16 + mask.trailing_zeros() as usize)
 }
 
-/// The sixteen bytes as a polynomial: the first byte highest.
-#[inline]
-#[target_feature(enable = "ssse3")]
-fn load_turned(block: &[u8; 16]) -> __m128i {
-    // SAFETY: unaligned loads of the 16 bytes that each reference covers.
-    let (block, order) =
-        unsafe { (_mm_loadu_si128(block.as_ptr().cast()), _mm_load_si128(REVERSE.0.as_ptr().cast())) };
-    _mm_shuffle_epi8(block, order)
-}
-
+/// The quotient of up to sixteen bytes.
 #[inline]
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
-fn crc_pclmul(bytes: &[u8]) -> u16 {
-    if let Some(short) = Short::of(bytes) {
-        return crc_short(short);
-    }
-    let Some(first) = bytes.first_chunk::<16>() else { return 0 };
-    // The first 1 to 16 bytes fill the first block from its end, the others are whole.
-    let head = (bytes.len() - 1) % 16 + 1;
-    // SAFETY: the first load covers the 16 bytes of `first`, the second 16 of the 32 bytes of the table
-    // as 16 - head is 0 to 15.
-    let (first, order) = unsafe {
-        (_mm_loadu_si128(first.as_ptr().cast()), _mm_loadu_si128(REVERSE.0.as_ptr().add(16 - head).cast()))
-    };
-    let mut sum = _mm_shuffle_epi8(first, order);
-    let (mut blocks, _) = bytes[head..].as_chunks::<16>();
-    while !blocks.is_empty() {
-        let now = blocks.len().min(BLOCKS);
-        let (these, later) = blocks.split_at(now);
-        sum = fold_128(sum, now);
-        if let [middle @ .., last] = these {
-            for (i, block) in middle.iter().enumerate() {
-                sum = _mm_xor_si128(sum, fold_128(load_turned(block), now - 1 - i));
-            }
-            sum = _mm_xor_si128(sum, load_turned(last));
-        }
-        blocks = later;
-    }
-    crc_of_sixteen(sum)
-}
-
-#[inline]
-#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
-fn crc_short(short: Short) -> u16 {
-    match short {
-        Short::One(word) => {
-            // Two pieces: six bytes and two.
-            let windows = _mm_set_epi64x(const { window(48) } as i64, const { window(0) } as i64);
-            let products = _mm_xor_si128(
-                _mm_clmulepi64_si128::<0x00>(_mm_cvtsi64_si128((word << 16 >> 16) as i64), windows),
-                _mm_clmulepi64_si128::<0x10>(_mm_cvtsi64_si128((word >> 48) as i64), windows),
-            );
-            crc_of_quotient(products)
-        }
-        Short::Two(high, low) => crc_of_sixteen(_mm_set_epi64x(high as i64, low as i64)),
+fn quotient_of_short(bytes: &[u8]) -> u64 {
+    match Short::of(bytes) {
+        Some(Short::One(word)) => quotient_of_eight(word),
+        Some(Short::Two(high, low)) => quotient_of_sixteen(_mm_set_epi64x(high as i64, low as i64)),
+        None => 0,
     }
 }
 
-/// The CRC of sixteen bytes, the last one lowest.
+/// The quotient of eight bytes, the last one lowest.
 #[inline]
 #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
-fn crc_of_sixteen(sum: __m128i) -> u16 {
+fn quotient_of_eight(word: u64) -> u64 {
+    // Two pieces: six bytes and two.
+    let windows = windows_at(0);
+    quotient_of_products(_mm_xor_si128(
+        _mm_clmulepi64_si128::<0x00>(_mm_cvtsi64_si128((word << 16 >> 16) as i64), windows),
+        _mm_clmulepi64_si128::<0x10>(_mm_cvtsi64_si128((word >> 48) as i64), windows),
+    ))
+}
+
+/// The quotient of sixteen bytes, the last one lowest.
+#[inline]
+#[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+fn quotient_of_sixteen(sum: __m128i) -> u64 {
     // Three pieces: six, six and four bytes.
-    let pieces = _mm_shuffle_epi8(sum, _mm_setr_epi8(0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1));
-    let third = _mm_srli_si128::<12>(sum);
-    let windows = _mm_set_epi64x(const { window(48) } as i64, const { window(0) } as i64);
-    let window_3 = _mm_cvtsi64_si128(const { window(96) } as i64);
-    crc_of_quotient(_mm_xor_si128(
+    let pieces = _mm_shuffle_epi8(sum, cut_turned());
+    quotient_of_pieces(pieces, _mm_srli_si128::<12>(sum))
+}
+
+/// Cuts the last twelve of sixteen bytes that are turned around into two pieces.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn cut_turned() -> __m128i {
+    _mm_setr_epi8(0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 9, 10, 11, -1, -1)
+}
+
+/// The quotient from the first two pieces and the third.
+#[inline]
+#[target_feature(enable = "pclmulqdq,sse2")]
+fn quotient_of_pieces(pieces: __m128i, third: __m128i) -> u64 {
+    let windows = windows_at(0);
+    quotient_of_products(_mm_xor_si128(
         _mm_xor_si128(
             _mm_clmulepi64_si128::<0x00>(pieces, windows),
             _mm_clmulepi64_si128::<0x11>(pieces, windows),
         ),
-        _mm_clmulepi64_si128::<0x00>(third, window_3),
+        _mm_clmulepi64_si128::<0x00>(third, windows_at(2)),
     ))
 }
 
-/// The CRC from the products of all pieces, with the quotient in bits 48 to 63.
+/// Two of the windows, from memory: the compiler would make them of immediate numbers, which is slower.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn crc_of_quotient(products: __m128i) -> u16 {
-    let q = (_mm_cvtsi128_si64(products) as u64) >> 48;
-    (q ^ q << 5 ^ q << 12) as u16
+fn windows_at(first: usize) -> __m128i {
+    let windows: &[u64; 2] = unknown(&WINDOWS).0[first..].first_chunk().unwrap_or(&[0; 2]);
+    // SAFETY: an unaligned load of the 16 bytes of the reference.
+    unsafe { _mm_loadu_si128(windows.as_ptr().cast()) }
+}
+
+/// The quotient from the products of all pieces: its bits are 48 to 63 of their sum.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn quotient_of_products(products: __m128i) -> u64 {
+    (_mm_cvtsi128_si64(products) as u64) >> 48
+}
+
+/// A function that gives the quotient of all of more than one register of bytes, and whether there is a `{`
+/// among them: both in one pass, because a pass for the tag alone would cost as much as the hash.
+macro_rules! fold {
+    (
+        $(#[$attribute:meta])* fn $name:ident: $width:literal, $finish:ident,
+        $load:ident $splat:ident $zero:ident $eq:ident $and:ident $or:ident $xor:ident $turn:ident
+        $clmul:ident $any:ident $same:ident
+    ) => {
+        $(#[$attribute])*
+        fn $name(bytes: &[u8]) -> (u64, bool) {
+            let braces = $splat(b'{' as i8);
+            let turn = $same(_mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+            let fold = |block, bytes: usize| {
+                // SAFETY: the 16 bytes of one entry, aligned as the table is.
+                let by = $same(unsafe { _mm_load_si128(FOLD_BYTES.0[bytes].as_ptr().cast()) });
+                $xor($clmul::<0x00>(block, by), $clmul::<0x11>(block, by))
+            };
+            // Whole blocks from the start on, and what is left: the last 1 to $width bytes.
+            let Some(last) = bytes.last_chunk::<$width>() else { return (0, true) };
+            let left = (bytes.len() - 1) % $width + 1;
+            let (blocks, _) = bytes[..bytes.len() - left].as_chunks::<$width>();
+            // SAFETY: the bytes of the reference; as many of the 96 of the table, as `left` is not more.
+            let (last, kept) = unsafe {
+                ($load(last.as_ptr().cast()), $load(EDGES.0.as_ptr().add(32 - $width + left).cast()))
+            };
+            let mut hits = $eq(last, braces);
+            let mut sum = $zero();
+            let mut add = |block: &[u8; $width], blocks_behind: usize| {
+                // SAFETY: an unaligned load of the bytes that the reference covers.
+                let block = unsafe { $load(block.as_ptr().cast()) };
+                hits = $or(hits, $eq(block, braces));
+                fold($turn(block, turn), blocks_behind * $width + left)
+            };
+            let (first, more) = blocks.split_at(blocks.len() % UNROLLED);
+            for (i, block) in first.iter().enumerate() {
+                sum = $xor(sum, add(block, first.len() - 1 - i));
+            }
+            for blocks in more.as_chunks::<UNROLLED>().0 {
+                sum = fold(sum, UNROLLED * $width);
+                for (i, block) in blocks.iter().enumerate() {
+                    sum = $xor(sum, add(block, UNROLLED - 1 - i));
+                }
+            }
+            sum = $xor(sum, $turn($and(last, kept), turn));
+            ($finish(sum), $any(hits) != 0)
+        }
+    };
+}
+
+fold! {
+    #[inline]
+    #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
+    fn fold_128: 16, quotient_of_sixteen,
+    _mm_loadu_si128 _mm_set1_epi8 _mm_setzero_si128 _mm_cmpeq_epi8 _mm_and_si128 _mm_or_si128 _mm_xor_si128
+    _mm_shuffle_epi8 _mm_clmulepi64_si128 _mm_movemask_epi8 identity
+}
+
+/// What [`fold_256`] copies to both lanes, [`fold_128`] takes as it is.
+#[inline(always)]
+fn identity<T>(same: T) -> T {
+    same
+}
+
+// ---- 256-bit kernel ----
+
+single!(
+    slot_vpclmul,
+    slot_vpclmul_braced,
+    slot_vpclmul_more,
+    "avx2,pclmulqdq,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt"
+);
+
+/// [`slot_pclmul_more`] with registers twice as wide for what fills them.
+#[inline(never)]
+#[target_feature(enable = "avx2,pclmulqdq,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+fn slot_vpclmul_more(key: &[u8]) -> u16 {
+    if key.len() > 16 {
+        let (q, brace) = if key.len() > 32 { fold_256(key) } else { fold_128(key) };
+        if !brace {
+            return slot_of_quotient(q);
+        }
+    }
+    let part = tag_sse(key);
+    slot_of_quotient(match part.len() {
+        0..=16 => quotient_of_short(part),
+        17..=32 => fold_128(part).0,
+        _ => fold_256(part).0,
+    })
+}
+
+fold! {
+    #[inline]
+    #[target_feature(enable = "avx2,pclmulqdq,vpclmulqdq")]
+    fn fold_256: 32, quotient_of_thirty_two,
+    _mm256_loadu_si256 _mm256_set1_epi8 _mm256_setzero_si256 _mm256_cmpeq_epi8 _mm256_and_si256
+    _mm256_or_si256 _mm256_xor_si256 _mm256_shuffle_epi8 _mm256_clmulepi64_epi128 _mm256_movemask_epi8
+    _mm256_broadcastsi128_si256
+}
+
+/// The quotient of two times sixteen bytes, each with the last one lowest.
+#[inline]
+#[target_feature(enable = "avx2,vpclmulqdq")]
+fn quotient_of_thirty_two(sum: __m256i) -> u64 {
+    let pieces = _mm256_shuffle_epi8(sum, _mm256_broadcastsi128_si256(cut_turned()));
+    let third = _mm256_bsrli_epi128::<12>(sum);
+    let windows = _mm256_setr_epi64x(
+        const { window(128) } as i64,
+        const { window(128 + 48) } as i64,
+        const { window(0) } as i64,
+        const { window(48) } as i64,
+    );
+    let window_3 = _mm256_setr_epi64x(const { window(128 + 96) } as i64, 0, const { window(96) } as i64, 0);
+    let products = _mm256_xor_si256(
+        times_windows_256(pieces, windows),
+        _mm256_clmulepi64_epi128::<0x00>(third, window_3),
+    );
+    let half = _mm256_extracti128_si256::<1>(products);
+    quotient_of_products(_mm_xor_si128(_mm256_castsi256_si128(products), half))
 }
 
 #[inline]
-#[target_feature(enable = "pclmulqdq")]
-fn fold_128(block: __m128i, distance: usize) -> __m128i {
-    // SAFETY: the 16 bytes of one entry, aligned as the table is.
-    let by = unsafe { _mm_load_si128(FOLD_128.0[distance].as_ptr().cast()) };
-    _mm_xor_si128(_mm_clmulepi64_si128::<0x00>(block, by), _mm_clmulepi64_si128::<0x11>(block, by))
+#[target_feature(enable = "avx2,vpclmulqdq")]
+fn times_windows_256(pieces: __m256i, windows: __m256i) -> __m256i {
+    _mm256_xor_si256(
+        _mm256_clmulepi64_epi128::<0x00>(pieces, windows),
+        _mm256_clmulepi64_epi128::<0x11>(pieces, windows),
+    )
+}
+
+// ---- 256-bit kernel, many keys ----
+
+/// How many keys the 256-bit kernel takes at once.
+const EIGHT: usize = 8;
+
+#[target_feature(enable = "avx2,pclmulqdq,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+fn slots_vpclmul(keys: &Keys<'_>, out: &mut [u16]) {
+    let (bytes, starts, ends) = keys.parts();
+    let (start_groups, start_rest) = starts.as_chunks::<EIGHT>();
+    let (end_groups, end_rest) = ends.as_chunks::<EIGHT>();
+    let (out_groups, out_rest) = out.as_chunks_mut::<EIGHT>();
+    for ((starts, ends), out) in start_groups.iter().zip(end_groups).zip(out_groups) {
+        let e = eight_numbers(ends);
+        let lens = _mm256_sub_epi32(e, eight_numbers(starts));
+        // SAFETY (both): the compares of the lengths and of the ends.
+        let done = at_most(e, 15) == 0
+            && if at_most(lens, 12) == u8::MAX {
+                unsafe { eight_short_keys::<12>(bytes, lens, ends, out) }
+            } else {
+                at_most(lens, 16) == u8::MAX && unsafe { eight_short_keys::<16>(bytes, lens, ends, out) }
+            };
+        if !done {
+            eight_keys(bytes, starts, ends, out);
+        }
+    }
+    for ((&start, &end), slot) in start_rest.iter().zip(end_rest).zip(out_rest) {
+        *slot = slot_vpclmul(&bytes[start as usize..end as usize]);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn eight_numbers(numbers: &[u32; EIGHT]) -> __m256i {
+    // SAFETY: an unaligned load of the 32 bytes that the reference covers.
+    unsafe { _mm256_loadu_si256(numbers.as_ptr().cast()) }
+}
+
+/// Which of eight numbers are no more than `most`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn at_most(numbers: __m256i, most: u32) -> u8 {
+    let least = _mm256_min_epu32(numbers, _mm256_set1_epi32(most as i32));
+    _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(least, numbers))) as u8
+}
+
+/// Eight keys of any length.
+#[inline]
+#[target_feature(enable = "avx2,pclmulqdq,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+fn eight_keys(bytes: &[u8], starts: &[u32; EIGHT], ends: &[u32; EIGHT], out: &mut [u16; EIGHT]) {
+    for line in 0..4 {
+        let at = bytes.as_ptr().wrapping_add(starts[0] as usize + AHEAD + 64 * line);
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    let s = eight_numbers(starts);
+    let mut long = !at_most(_mm256_sub_epi32(eight_numbers(ends), s), MIDDLE as u32);
+    // The loads before a key and behind its start must not pass the edges of `bytes`. Offsets are 32 bits
+    // wide, so bytes past 4 GiB belong to no key.
+    let last_start = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_sub(MIDDLE as u32);
+    if long != u8::MAX && at_most(s, MIDDLE as u32 + 3) == 0 && at_most(s, last_start) == u8::MAX {
+        // SAFETY: the compares of the starts.
+        unsafe { eight_middle_keys(bytes, starts, ends, out) };
+    } else {
+        long = u8::MAX;
+    }
+    while long != 0 {
+        let i = long.trailing_zeros() as usize;
+        out[i] = slot_vpclmul(&bytes[starts[i] as usize..ends[i] as usize]);
+        long &= long - 1;
+    }
+}
+
+/// Cuts sixteen bytes into the two pieces at their end.
+const CUT_TWELVE: [i8; 16] = [15, 14, 13, 12, 11, 10, -1, -1, 9, 8, 7, 6, 5, 4, -1, -1];
+
+/// Eight keys of up to `MAX` bytes, two to a register; false, and nothing written, if one of them has a `{`.
+///
+/// # Safety
+/// For each key, the 16 bytes before its end are in `bytes`; each length is at most `MAX`, which is 12 or 16.
+#[inline]
+#[target_feature(enable = "avx2,vpclmulqdq")]
+unsafe fn eight_short_keys<const MAX: usize>(
+    bytes: &[u8],
+    lens: __m256i,
+    ends: &[u32; EIGHT],
+    out: &mut [u16; EIGHT],
+) -> bool {
+    const { assert!(MAX == 12 || MAX == 16) };
+    let from_end = both_lanes([15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    let cut = both_lanes(CUT_TWELVE);
+    let cut_third = both_lanes([3, 2, 1, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1]);
+    let windows =
+        _mm256_broadcastsi128_si256(_mm_set_epi64x(const { window(48) } as i64, const { window(0) } as i64));
+    let window_3 = _mm256_set1_epi64x(const { window(96) } as i64);
+    let mut hits = _mm256_setzero_si256();
+    let mut quotients = _mm256_setzero_si256();
+    for i in 0..EIGHT / 2 {
+        // SAFETY: the caller has seen that the 16 bytes before the ends are in `bytes`.
+        let block = unsafe { two_blocks(bytes.as_ptr().wrapping_sub(16), [ends[i], ends[i + 4]]) };
+        let len = _mm256_shuffle_epi8(lens, _mm256_set1_epi8(4 * i as i8));
+        let block = _mm256_and_si256(block, _mm256_cmpgt_epi8(len, from_end));
+        hits = _mm256_or_si256(hits, _mm256_cmpeq_epi8(block, _mm256_set1_epi8(b'{' as i8)));
+        let mut products = times_windows_256(_mm256_shuffle_epi8(block, cut), windows);
+        if MAX > 12 {
+            let third = _mm256_shuffle_epi8(block, cut_third);
+            products = _mm256_xor_si256(products, _mm256_clmulepi64_epi128::<0x00>(third, window_3));
+        }
+        quotients = gather_256(quotients, products);
+    }
+    if _mm256_movemask_epi8(hits) != 0 {
+        return false;
+    }
+    let upper = _mm256_extracti128_si256::<1>(quotients);
+    store_slots(_mm_unpacklo_epi64(_mm256_castsi256_si128(quotients), upper), out);
+    true
+}
+
+/// Adds the quotients of the next keys to those of the keys before: the words of each half of a lane
+/// gather those of four keys, the latest highest.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn gather_256(quotients: __m256i, products: __m256i) -> __m256i {
+    _mm256_blend_epi16::<0x88>(_mm256_srli_epi64::<16>(quotients), products)
+}
+
+/// The slots from eight quotients.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn store_slots(q: __m128i, out: &mut [u16; EIGHT]) {
+    let crcs = _mm_xor_si128(_mm_xor_si128(q, _mm_slli_epi16::<5>(q)), _mm_slli_epi16::<12>(q));
+    let slots = _mm_and_si128(crcs, _mm_set1_epi16((SLOTS - 1) as i16));
+    // SAFETY: an unaligned store to the 16 bytes of `out`.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), slots) };
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn both_lanes(bytes: [i8; 16]) -> __m256i {
+    // SAFETY: the 16 bytes of the array.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+}
+
+/// Sixteen bytes from each of two places, given as distances from `base`.
+///
+/// # Safety
+/// The bytes can be read.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn two_blocks(base: *const u8, [low, high]: [u32; 2]) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        _mm256_inserti128_si256::<1>(
+            _mm256_castsi128_si256(_mm_loadu_si128(base.wrapping_add(low as usize).cast())),
+            _mm_loadu_si128(base.wrapping_add(high as usize).cast()),
+        )
+    }
+}
+
+/// Up to how many bytes a key has that takes the same steps as its neighbours.
+const MIDDLE: usize = 48;
+
+/// How far from a key's end each byte of eight pieces is; bytes 6 and 7 of each word mean nothing.
+static PLACES: Lanes<u8, 64> = Lanes({
+    let mut all = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        all[i] = from_end(i) as u8;
+        i += 1;
+    }
+    all
+});
+
+/// The first and the second 32 bytes of a table.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn halves<T, const N: usize>(lanes: &Lanes<T, N>) -> (__m256i, __m256i) {
+    const { assert!(size_of::<Lanes<T, N>>() >= 64) };
+    let at = (&raw const lanes.0).cast::<__m256i>();
+    // SAFETY: the reference covers at least 64 bytes and is aligned to 64.
+    unsafe { (_mm256_load_si256(at), _mm256_load_si256(at.add(1))) }
+}
+
+/// Eight keys, of which those above 48 bytes get a meaningless slot: the same steps for each key, whatever
+/// its length and tag, so that nothing depends on guessing what comes next.
+///
+/// # Safety
+/// For each key, the 52 bytes before its start and the 48 bytes from there on are in `bytes`.
+#[inline]
+#[target_feature(enable = "avx2,pclmulqdq,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn eight_middle_keys(
+    bytes: &[u8],
+    starts: &[u32; EIGHT],
+    ends: &[u32; EIGHT],
+    out: &mut [u16; EIGHT],
+) {
+    let cut = both_lanes(CUT_TWELVE);
+    let (places, places_far) = halves(&PLACES);
+    let (windows, windows_far) = halves(&WINDOWS);
+    let (starts, ends) = (unknown(starts), unknown(ends));
+    // Not a function, because it would not be inlined.
+    macro_rules! products {
+        ($i:expr) => {{
+            let (start, len) = (starts[$i], ends[$i] - starts[$i]);
+            // SAFETY: the caller's promise.
+            let (block, more) = unsafe {
+                let at = bytes.as_ptr().add(start as usize);
+                (_mm256_loadu_si256(at.cast()), _mm_loadu_si128(at.add(32).cast()))
+            };
+            let find = |byte: u8| {
+                let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(block, _mm256_set1_epi8(byte as i8)));
+                u64::from(low as u32) | u64::from(places_of(more, byte)) << 32
+            };
+            let live = _bzhi_u64(u64::MAX, len);
+            let hashed = hashed_bytes(live, find(b'{') & live, find(b'}') & live);
+            let end = start + (64 - hashed.leading_zeros());
+            // SAFETY: the caller's promise: what is hashed ends at `end`, which is no less than `start`.
+            let (near, far) = unsafe {
+                let base = bytes.as_ptr();
+                (two_blocks(base, [end - 16, end - 28]), two_blocks(base, [end - 40, end - 52]))
+            };
+            let len = _mm256_broadcastb_epi8(_mm_cvtsi32_si128(hashed.count_ones() as i32));
+            let near = _mm256_and_si256(_mm256_shuffle_epi8(near, cut), _mm256_cmpgt_epi8(len, places));
+            let far = _mm256_and_si256(_mm256_shuffle_epi8(far, cut), _mm256_cmpgt_epi8(len, places_far));
+            _mm256_xor_si256(times_windows_256(near, windows), times_windows_256(far, windows_far))
+        }};
+    }
+    let mut quotients = _mm256_setzero_si256();
+    for i in 0..EIGHT / 2 {
+        quotients = gather_256(quotients, _mm256_unpacklo_epi64(products!(i), products!(i + 4)));
+    }
+    // The quotient is the sum over the lanes.
+    let upper = _mm256_extracti128_si256::<1>(quotients);
+    store_slots(_mm_xor_si128(_mm256_castsi256_si128(quotients), upper), out);
 }
 
 // ---- 512-bit kernel ----
