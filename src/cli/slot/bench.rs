@@ -245,6 +245,17 @@ fn canary() -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
+/// The shortest of the [`canary`]'s times in a tenth of a second: as long as a processor may take to come
+/// to full speed.
+fn warm_up() -> f64 {
+    let start = Instant::now();
+    let mut calmest = f64::INFINITY;
+    while start.elapsed() < Duration::from_millis(100) {
+        calmest = f64::min(calmest, canary());
+    }
+    calmest
+}
+
 /// One contender on one part of the keys, in one round.
 #[derive(Clone, Copy)]
 struct Sample {
@@ -258,8 +269,8 @@ struct Sample {
 pub fn measure(workload: &Workload, contenders: &mut [Contender<'_>], effort: Effort) -> Vec<Measured> {
     let mut out = vec![0; workload.len()];
     let parts = workload.parts();
+    let calmest = warm_up();
     let repeats: Vec<u128> = contenders.iter_mut().map(|c| repeats(workload, c, &mut out, effort)).collect();
-    let calmest = (0..50).map(|_| canary()).fold(f64::INFINITY, f64::min);
     let is_calm = |s: &&Sample| s.noise < calmest * 1.08;
     // By contender, part and round.
     let mut samples = vec![vec![Vec::<Sample>::new(); parts.len()]; contenders.len()];
