@@ -20,6 +20,13 @@ impl Rng {
         Rng(r)
     }
 
+    /// Goes on as another stream, which depends on how far this one is and on the salt.
+    pub fn branch(&mut self, salt: u64) {
+        let stream = self.0.get_stream();
+        self.0 = ChaCha8Rng::seed_from_u64(self.u64() ^ mix(salt));
+        self.0.set_stream(stream);
+    }
+
     #[inline]
     pub fn u32(&mut self) -> u32 {
         self.0.next_u32()
@@ -76,6 +83,11 @@ impl Counter {
         Counter { key: mix(key ^ mix(kind ^ mix(a ^ mix(b)))), drawn: 0 }
     }
 
+    /// Goes on as another stream, which depends on how far this one is and on the salt.
+    pub fn branch(&mut self, salt: u64) {
+        *self = Counter { key: mix(self.u64() ^ mix(salt)), drawn: 0 };
+    }
+
     pub fn u64(&mut self) -> u64 {
         self.drawn += 1;
         mix(self.key.wrapping_add(self.drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
@@ -116,6 +128,24 @@ mod tests {
         assert_ne!(first, (0..4).map(|_| b.u32()).collect::<Vec<_>>());
         // The bytes of a seed must never change: saved scenarios depend on them.
         assert_eq!(Rng::named(42, "pin").u64(), 15_026_032_319_316_618_179);
+    }
+
+    #[test]
+    fn a_branch_depends_on_its_salt_and_its_place() {
+        let after = |draws: u32, salt: u64| {
+            let (mut long, mut small) = (Rng::named(1, "n1 cron"), Counter::named(1, 2, 3, 4));
+            (0..draws).for_each(|_| {
+                long.u32();
+                small.u32();
+            });
+            long.branch(salt);
+            small.branch(salt);
+            (long.u64(), small.u64())
+        };
+        assert_eq!(after(3, 7), after(3, 7));
+        for other in [after(3, 8), after(4, 7)] {
+            assert!(after(3, 7).0 != other.0 && after(3, 7).1 != other.1);
+        }
     }
 
     #[test]

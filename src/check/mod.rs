@@ -89,22 +89,45 @@ impl Outcome {
 
 /// Runs the plan to the end of the script.
 pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcome {
-    let mut world = World::new(plan.clone(), seed, level);
-    let mut monitor = Monitor::default();
-    let mut verdicts = Vec::new();
-    form(&mut world, &mut monitor);
-    match world.formed_at {
-        Some(formed) => {
-            for e in &script.expectations {
-                advance(&mut world, &mut monitor, formed + e.at);
-                verdicts.push(judge(&world, &monitor.book, e));
-            }
-            advance(&mut world, &mut monitor, formed + script.end);
+    let mut run = Run::new(plan, seed, level);
+    let last = script.expectations.last().map_or(Dur::ZERO, |e| e.at);
+    run.advance(script, script.end.max(last));
+    run.finish(script)
+}
+
+/// A run under way with what is known of it so far. A copy of it can go on by itself.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub world: World,
+    monitor: Monitor,
+    verdicts: Vec<Verdict>,
+}
+
+impl Run {
+    /// A run at the moment in which its deployment is formed, if it ever is.
+    pub fn new(plan: &Arc<Plan>, seed: u64, level: Level) -> Run {
+        let mut world = World::new(plan.clone(), seed, level);
+        let mut monitor = Monitor::default();
+        form(&mut world, &mut monitor);
+        Run { world, monitor, verdicts: Vec::new() }
+    }
+
+    /// Goes on to a time after the formation and judges what is expected up to then.
+    pub fn advance(&mut self, script: &Script, to: Dur) {
+        let Some(formed) = self.world.formed_at else { return };
+        while let Some(e) = script.expectations.get(self.verdicts.len()).filter(|e| e.at <= to) {
+            advance(&mut self.world, &mut self.monitor, formed + e.at);
+            self.verdicts.push(judge(&self.world, &self.monitor.book, e));
         }
-        None => {
+        advance(&mut self.world, &mut self.monitor, formed + to);
+    }
+
+    /// The run is over: what cannot have come true is judged, and what can only be judged at the end.
+    pub fn finish(mut self, script: &Script) -> Outcome {
+        if self.world.formed_at.is_none() {
             let text = "the deployment is formed".to_string();
             let seen = format!("not formed within {FORMATION_LIMIT}");
-            verdicts.push(Verdict { at: Dur::ZERO, line: 0, text, ok: false, seen });
+            self.verdicts.push(Verdict { at: Dur::ZERO, line: 0, text, ok: false, seen });
             let never = |e: &Expectation| Verdict {
                 at: e.at,
                 line: e.line,
@@ -112,15 +135,15 @@ pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcom
                 ok: false,
                 seen: "the deployment was never formed".into(),
             };
-            verdicts.extend(script.expectations.iter().map(never));
+            self.verdicts.extend(script.expectations.iter().map(never));
         }
+        let book = self.monitor.book.clone();
+        let mut findings = self.monitor.finish(&self.world);
+        for f in &mut findings {
+            f.expected = script.breaks.iter().any(|i| i.name == f.invariant.name);
+        }
+        Outcome { world: self.world, verdicts: self.verdicts, findings, book }
     }
-    let book = monitor.book.clone();
-    let mut findings = monitor.finish(&world);
-    for f in &mut findings {
-        f.expected = script.breaks.iter().any(|i| i.name == f.invariant.name);
-    }
-    Outcome { world, verdicts, findings, book }
 }
 
 /// Dispatches events until the deployment is formed, or never will be.
@@ -132,8 +155,7 @@ pub fn form(world: &mut World, monitor: &mut Monitor) {
 
 /// Dispatches every event up to and including the time, with an eye on the invariants.
 pub fn advance(world: &mut World, monitor: &mut Monitor, t: SimTime) {
-    while world.next_time().is_some_and(|next| next <= t) {
-        world.step();
+    while world.step_until(t) {
         monitor.watch(world);
     }
     world.run_until(t);

@@ -18,6 +18,7 @@ pub mod hunt;
 pub mod ingest;
 pub mod lab;
 pub mod lessons;
+pub mod no_return;
 pub mod play;
 pub mod run;
 pub mod shot;
@@ -56,6 +57,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Lab(lab::LabArgs),
     Lessons(lessons::LessonsArgs),
+    NoReturn(no_return::NoReturnArgs),
     Budget(budget::BudgetArgs),
     Hunt(hunt::HuntArgs),
     Ingest(ingest::IngestArgs),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Lessons(args)) => lessons::run(&args),
+        Some(Command::NoReturn(args)) => no_return::run(&args),
         Some(Command::Budget(args)) => budget::run(&args),
         Some(Command::Hunt(args)) => hunt::run(&args),
         Some(Command::Ingest(args)) => ingest::run(&args),

@@ -14,6 +14,7 @@ pub mod experiment;
 pub mod hunt;
 pub mod ingest;
 pub mod measure;
+pub mod no_return;
 pub mod oracle;
 pub mod real;
 pub mod recording;

@@ -240,7 +240,7 @@ impl ReplyReader {
             };
             let body = &line[1..];
             let value = match kind {
-                b'+' => Some(Value::Status(text(body)?)),
+                b'+' => Some(Value::status(text(body)?)),
                 b'-' => Some(Value::Error(text(body)?)),
                 b',' => Some(Value::Double(text(body)?)),
                 b':' => Some(Value::Int(number(body).ok_or_else(|| error("bad integer value"))?)),
@@ -468,7 +468,7 @@ mod tests {
         let line = "[ -~]{0,12}";
         let bytes = || prop::collection::vec(any::<u8>(), 0..20);
         let leaf = prop_oneof![
-            line.prop_map(Value::Status),
+            line.prop_map(Value::status::<String>),
             line.prop_map(Value::Error),
             any::<i64>().prop_map(Value::Int),
             bytes().prop_map(Value::Bulk),

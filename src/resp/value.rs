@@ -1,5 +1,6 @@
 //! A RESP value, its two wire forms, and what redis-cli prints for it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::args::quote;
@@ -9,7 +10,7 @@ use super::args::quote;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `+OK`: a short text without line ends.
-    Status(String),
+    Status(Cow<'static, str>),
     /// `-ERR ...`: code and text, without the dash.
     Error(String),
     Int(i64),
@@ -46,10 +47,10 @@ pub enum Protocol {
 impl Value {
     /// `+OK`
     pub fn ok() -> Self {
-        Value::Status("OK".into())
+        Value::Status(Cow::Borrowed("OK"))
     }
     /// A status reply: `Value::status("PONG")`.
-    pub fn status(text: impl Into<String>) -> Self {
+    pub fn status(text: impl Into<Cow<'static, str>>) -> Self {
         Value::Status(text.into())
     }
     /// An error reply with its code: `Value::error("ERR syntax error")`.
@@ -76,7 +77,8 @@ impl Value {
     /// The bytes of a string of any kind, errors included.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
-            Value::Status(text) | Value::Error(text) | Value::Double(text) => Some(text.as_bytes()),
+            Value::Status(text) => Some(text.as_bytes()),
+            Value::Error(text) | Value::Double(text) => Some(text.as_bytes()),
             Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => Some(bytes),
             _ => None,
         }
@@ -202,7 +204,8 @@ impl Value {
                 out.extend_from_slice(text.as_bytes());
                 out.push(b'\n');
             }
-            Value::Status(text) | Value::Double(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Status(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Double(text) => out.extend_from_slice(text.as_bytes()),
             Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => out.extend_from_slice(bytes),
             Value::Bool(yes) => out.extend_from_slice(if *yes { b"(true)" } else { b"(false)" }),
             Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),

@@ -31,9 +31,30 @@ impl SlotSet {
         old
     }
     pub fn insert_range(&mut self, range: RangeInclusive<u16>) {
-        for s in range {
-            self.insert(s);
+        let (mut from, end) = (usize::from(*range.start()), usize::from(*range.end()) + 1);
+        while from < end {
+            let upto = end.min((from | 63) + 1);
+            self.words[from >> 6] |= u64::MAX >> (64 - (upto - from)) << (from & 63);
+            from = upto;
         }
+    }
+    /// Adds all slots of the other set.
+    pub fn insert_all(&mut self, other: &SlotSet) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, w)| *mine |= w);
+    }
+    /// Removes all slots of the other set.
+    pub fn remove_all(&mut self, other: &SlotSet) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, w)| *mine &= !w);
+    }
+    /// Removes all slots that the other set lacks.
+    pub fn keep_all(&mut self, other: &SlotSet) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, w)| *mine &= w);
+    }
+    /// The slots that are in this set and not in the other.
+    pub fn without(&self, other: &SlotSet) -> SlotSet {
+        let mut left = self.clone();
+        left.remove_all(other);
+        left
     }
     pub fn from_range(range: RangeInclusive<u16>) -> SlotSet {
         let mut s = SlotSet::EMPTY;
@@ -63,10 +84,18 @@ impl SlotSet {
     /// The maximal runs of slots, ascending.
     pub fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut out: Vec<RangeInclusive<u16>> = Vec::new();
-        for s in self.iter() {
-            match out.last_mut() {
-                Some(r) if *r.end() + 1 == s => *r = *r.start()..=s,
-                _ => out.push(s..=s),
+        for (i, &word) in self.words.iter().enumerate() {
+            let (mut rest, mut at) = (word, i as u16 * 64);
+            while rest != 0 {
+                let first = at + rest.trailing_zeros() as u16;
+                rest >>= rest.trailing_zeros();
+                let last = first + rest.trailing_ones() as u16 - 1;
+                rest = rest.checked_shr(rest.trailing_ones()).unwrap_or(0);
+                at = last + 1;
+                match out.last_mut() {
+                    Some(r) if *r.end() + 1 == first => *r = *r.start()..=last,
+                    _ => out.push(first..=last),
+                }
             }
         }
         out
@@ -113,6 +142,10 @@ impl fmt::Debug for SlotSet {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -125,5 +158,29 @@ mod tests {
         assert!(s.remove(5462) && !s.remove(5462));
         assert_eq!(s.iter().count(), 5462);
         assert!(SlotSet::EMPTY.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn words_and_single_slots_say_the_same(
+            bounds in prop::collection::vec((0..SLOTS, 1..200u16), 0..40),
+            others in prop::collection::vec(0..SLOTS, 0..400),
+        ) {
+            let ranges = || bounds.iter().map(|&(first, n)| first..=(first + n - 1).min(SLOTS - 1));
+            let one: BTreeSet<u16> = ranges().flatten().collect();
+            let two: BTreeSet<u16> = others.iter().copied().collect();
+            let mut set = SlotSet::EMPTY;
+            ranges().for_each(|r| set.insert_range(r));
+            let other: SlotSet = others.iter().copied().collect();
+            prop_assert!(set.iter().eq(one.iter().copied()));
+            prop_assert!(set.ranges().into_iter().flatten().eq(one.iter().copied()));
+            prop_assert!(set.ranges().windows(2).all(|w| w[0].end() + 1 < *w[1].start()));
+            prop_assert!(set.without(&other).iter().eq(one.difference(&two).copied()));
+            let mut both = set.clone();
+            both.keep_all(&other);
+            prop_assert!(both.iter().eq(one.intersection(&two).copied()));
+            set.insert_all(&other);
+            prop_assert!(set.iter().eq(one.union(&two).copied()));
+        }
     }
 }

@@ -163,7 +163,7 @@ fn leaf(line: &Line<'_>, text: &str) -> Result<Value, TextError> {
                     _ => return Err(line.error_at(text, "not a string in quotes")),
                 }
             } else {
-                Value::Status(text.into())
+                Value::status(text.to_string())
             }
         }
     })

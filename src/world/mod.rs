@@ -315,11 +315,16 @@ impl World {
         true
     }
 
+    /// Dispatches the next event if it is due by this time; false if it is not.
+    pub fn step_until(&mut self, t: SimTime) -> bool {
+        let Some((at, ev)) = self.queue.pop_until(t) else { return false };
+        self.dispatch(at, ev);
+        true
+    }
+
     /// Dispatches every event up to and including the time; the clock stands at it afterwards.
     pub fn run_until(&mut self, t: SimTime) {
-        while let Some((at, ev)) = self.queue.pop_until(t) {
-            self.dispatch(at, ev);
-        }
+        while self.step_until(t) {}
         self.now = self.now.max(t);
     }
 
@@ -362,6 +367,20 @@ impl World {
             Ev::Step(i) => {
                 let action = self.plan.clone().steps[i as usize].action.clone();
                 self.act(&action);
+            }
+        }
+    }
+
+    /// From now on chance goes otherwise, as if by another seed: latencies, delays, election jitter, what clients
+    /// draw. What is decided stays: messages under way, timers that are set. The same salt at the same moment
+    /// gives the same future.
+    pub fn branch(&mut self, salt: u64) {
+        self.seed = crate::base::rng::mix(self.seed ^ crate::base::rng::mix(salt));
+        self.net.branch(salt);
+        for host in self.hosts.iter_mut() {
+            host.rng.branch(salt);
+            if let Some(program) = &mut host.program {
+                program.branch(salt);
             }
         }
     }
@@ -1252,6 +1271,16 @@ impl Program {
             Program::Sentinel(s) => s.handle(cx, input),
             Program::SentinelClient(c) => c.handle(cx, input),
             Program::Setter(s) => s.handle(cx, input),
+        }
+    }
+    fn branch(&mut self, salt: u64) {
+        match self {
+            Program::Server(s) => s.branch(salt),
+            Program::Client(c) => c.branch(salt),
+            Program::Sentinel(s) => s.branch(salt),
+            Program::Setter(s) => s.branch(salt),
+            // They draw nothing, or from streams that they open when they need them.
+            Program::Admin(_) | Program::SentinelClient(_) => {}
         }
     }
     fn before_sleep(&mut self, cx: &mut Cx<'_>) {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::resend::Resend;
-use crate::base::rng::Counter;
+use crate::base::rng::{Counter, mix};
 use crate::base::{Dur, Quantiles, SimTime};
 use crate::redis::Message;
 use crate::trace::{ConnId, FactId, HostId};
@@ -289,6 +289,12 @@ impl Network {
             debug_assert_eq!(i, self.conns.len(), "ids are handed out in order");
             self.conns.push(conn);
         }
+    }
+
+    /// Chance goes on otherwise from now on, on the connections that are there and on those to come.
+    pub fn branch(&mut self, salt: u64) {
+        self.key = mix(self.key ^ mix(salt));
+        self.conns.iter_mut().for_each(|c| c.rng.branch(salt));
     }
 
     pub fn conn(&self, id: ConnId) -> &Conn {

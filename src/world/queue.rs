@@ -20,7 +20,7 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 6;
 /// A slot that held more than this gives its memory back.
 const KEEP: usize = 1024;
-/// An event this near waits in the lane of messages, if there is room: it is a short one.
+/// An event this near waits with the messages, if there is room: they are few.
 const NEAR: Dur = Dur::ms(4);
 const NEAR_ROOM: usize = 32;
 /// How many places from the end of its lane a tick may go.
@@ -66,7 +66,19 @@ impl Item {
     }
 }
 
-/// Events in order, the earliest first.
+/// Few events, the earliest last, where new ones mostly go near.
+#[derive(Clone, Debug, Default)]
+struct Near(Vec<Item>);
+
+impl Near {
+    /// Puts an event that was pushed later than all others in its place: after those of its time.
+    fn put(&mut self, item: Item) {
+        let earlier = self.0.iter().rposition(|i| i.at > item.at).map_or(0, |i| i + 1);
+        self.0.insert(earlier, item);
+    }
+}
+
+/// Events in order, the earliest first, where new ones mostly go to the end.
 #[derive(Clone, Debug, Default)]
 struct Lane(VecDeque<Item>);
 
@@ -87,7 +99,7 @@ impl Lane {
 /// The events that wait.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
-    near: Lane,
+    near: Near,
     ticks: Lane,
     wheel: Wheel,
     /// When the latest event popped was due.
@@ -99,8 +111,9 @@ pub struct Queue {
 impl Queue {
     pub fn push(&mut self, at: SimTime, ev: Ev) {
         let item = self.item(at, ev);
-        let near = at.since(self.clock) < NEAR && self.near.0.len() < NEAR_ROOM;
-        if !near || !self.near.put(item, NEAR_ROOM) {
+        if at.since(self.clock) < NEAR && self.near.0.len() < NEAR_ROOM {
+            self.near.put(item);
+        } else {
             self.wheel.push(item, self.clock);
         }
     }
@@ -121,7 +134,7 @@ impl Queue {
 
     /// The time of the next event.
     pub fn next_time(&self) -> Option<SimTime> {
-        let lanes = [&self.near, &self.ticks].map(|l| l.0.front().map(|i| i.at));
+        let lanes = [self.near.0.last(), self.ticks.0.front()].map(|first| first.map(|i| i.at));
         lanes.into_iter().flatten().chain(self.wheel.next_time()).min().map(SimTime)
     }
 
@@ -140,7 +153,7 @@ impl Queue {
 
     /// The next event, if it is due by this time.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, Ev)> {
-        let near = self.near.0.front().map_or(u128::MAX, Item::key);
+        let near = self.near.0.last().map_or(u128::MAX, Item::key);
         let tick = self.ticks.0.front().map_or(u128::MAX, Item::key);
         let lane = near.min(tick);
         let lane_at = (lane >> 64) as u64;
@@ -153,7 +166,7 @@ impl Queue {
                 self.wheel.front.pop()
             }
             _ if lane_at > limit.0 => None,
-            _ if near <= tick => self.near.0.pop_front(),
+            _ if near <= tick => self.near.0.pop(),
             _ => self.ticks.0.pop_front(),
         }?;
         self.len -= 1;

@@ -2,7 +2,7 @@
 
 use crate::redis::bus::view::ME;
 use crate::redis::registry::ClaimId;
-use crate::slot::SLOTS;
+use crate::slot::{SLOTS, SlotSet};
 use crate::trace::HostId;
 use crate::world::World;
 
@@ -50,7 +50,7 @@ impl Owners {
 
     /// Looks again; the slots that changed hands.
     pub fn update(&mut self, w: &World) -> Vec<Move> {
-        let claims: Vec<Claim> = w
+        let mut claims: Vec<Claim> = w
             .servers()
             .filter(|(_, s)| !s.loading)
             .filter_map(|(host, s)| {
@@ -68,29 +68,26 @@ impl Owners {
         if claims == self.claims {
             return Vec::new();
         }
-        let mut best: Vec<Option<(u64, Process)>> = vec![None; SLOTS.into()];
-        for c in &claims {
-            let mut claim = |slot: u16| {
-                let entry = &mut best[usize::from(slot)];
-                if entry.is_none_or(|(epoch, _)| epoch < c.epoch) {
-                    *entry = Some((c.epoch, c.process));
-                }
-            };
-            match c.slots {
-                Some(id) => w.names.slots(id).iter().for_each(&mut claim),
-                None => (0..SLOTS).for_each(&mut claim),
-            }
-        }
-        self.claims = claims;
-        self.of_slot.resize(SLOTS.into(), None);
+        self.claims.clone_from(&claims);
+        // The first of those with the highest epoch has the slot.
+        claims.sort_by_key(|c| std::cmp::Reverse(c.epoch));
+        let mut free = SlotSet::from_range(0..=SLOTS - 1);
         let mut moves = Vec::new();
-        for (slot, (now, best)) in (0..SLOTS).zip(self.of_slot.iter_mut().zip(best)) {
-            if let Some((_, to)) = best
-                && *now != Some(to)
-            {
-                moves.push(Move { slot, from: now.replace(to), to });
+        self.of_slot.resize(SLOTS.into(), None);
+        for c in &claims {
+            let mut won = free.clone();
+            if let Some(id) = c.slots {
+                won.keep_all(w.names.slots(id));
+            }
+            free.remove_all(&won);
+            for slot in won.ranges().into_iter().flatten() {
+                let now = &mut self.of_slot[usize::from(slot)];
+                if *now != Some(c.process) {
+                    moves.push(Move { slot, from: now.replace(c.process), to: c.process });
+                }
             }
         }
+        moves.sort_unstable_by_key(|m| m.slot);
         moves
     }
 }

@@ -126,7 +126,7 @@ fn compare(args: &LabArgs, scenario: &Scenario) -> ExitCode {
     }
 }
 
-pub(super) fn glyphs() -> Glyphs {
+pub(in crate::cli) fn glyphs() -> Glyphs {
     if std::env::var("TERM").is_ok_and(|t| t == "dumb") { Glyphs::Ascii } else { Glyphs::Unicode }
 }
 

@@ -10,6 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::experiment::{Medians, Results, medians};
 use super::text::number;
+use crate::lab::no_return::{Answer, Moment};
 use crate::lab::samples::Unit;
 use crate::lab::stats::{quantile, sorted};
 
@@ -113,6 +114,49 @@ pub fn distributions(r: &Results<'_>, metric: &str) -> Option<String> {
         }
         Ok(())
     }))
+}
+
+/// The share of futures that end so over the time from which they were let go, with its 95% interval; leaps are
+/// named.
+pub fn chances(ending: &str, a: &Answer) -> String {
+    let seconds = |us: u64| us as f64 / 1e6;
+    svg((WIDTH, 380), |page| {
+        let mut chart = ChartBuilder::on(page)
+            .margin(12)
+            .margin_right(28)
+            .x_label_area_size(42)
+            .y_label_area_size(48)
+            .build_cartesian_2d(0.0..seconds(a.end_us), 0.0..1.0)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID)
+            .axis_style(SOFT)
+            .x_desc("seconds since the deployment was formed")
+            .y_desc(format!("futures with {ending}"))
+            .x_label_formatter(&|x| number(*x))
+            .y_label_formatter(&|y| format!("{:.0}%", y * 100.0))
+            .label_style(("sans-serif", 12, &SOFT))
+            .draw()?;
+        let at = |m: &Moment| seconds(m.at_us);
+        let low = a.moments.iter().map(|m| (at(m), m.interval().0));
+        let high = a.moments.iter().rev().map(|m| (at(m), m.interval().1));
+        let band: Vec<(f64, f64)> = low.chain(high).collect();
+        chart.draw_series(std::iter::once(Polygon::new(band, COLOURS[0].mix(0.15))))?;
+        let line = a.moments.iter().map(|m| (at(m), m.share()));
+        chart.draw_series(LineSeries::new(line, COLOURS[0].stroke_width(2)))?;
+        for leap in &a.leaps {
+            let x = at(&leap.after);
+            chart.draw_series(LineSeries::new([(x, 0.0), (x, 1.0)], COLOURS[1].stroke_width(1)))?;
+            let Some(event) = leap.events.last() else { continue };
+            let right = x < seconds(a.end_us) * 0.6;
+            let h = if right { HPos::Left } else { HPos::Right };
+            let (px, py) = chart.backend_coord(&(x, f64::midpoint(leap.before.share(), leap.after.share())));
+            let name = cut(&format!("{} {}", event.host, event.text), 56);
+            page.draw_text(&name, &style(12, COLOURS[1], h), (px + if right { 8 } else { -8 }, py))?;
+        }
+        Ok(())
+    })
 }
 
 /// Box (quartiles), whiskers (1st and 99th percentile) and median per point.

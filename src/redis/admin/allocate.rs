@@ -105,23 +105,18 @@ impl Layout {
     ///
     /// redis: redis-cli.c clusterManagerGetAntiAffinityScore @7.0.15
     fn score(&self, masters: &[usize]) -> (u64, Vec<usize>) {
-        let mut score = 0;
-        let mut offenders = Vec::new();
-        for &m in masters {
-            let shard: Vec<usize> = std::iter::once(m)
-                .chain((0..self.ips.len()).filter(|&i| self.master[i] == Some(m)))
-                .collect();
-            let mut ips: Vec<_> = shard.iter().map(|&i| self.ips[i]).collect();
-            ips.sort();
-            ips.dedup();
-            for ip in ips {
-                let here: Vec<usize> = shard.iter().copied().filter(|&i| self.ips[i] == ip).collect();
-                if here.len() < 2 {
-                    continue;
-                }
-                score += if here.contains(&m) { 10_000 * (here.len() as u64 - 1) } else { here.len() as u64 };
-                offenders.extend(here.iter().find(|&&i| i != m));
-            }
+        let mut rank = vec![usize::MAX; self.ips.len()];
+        masters.iter().enumerate().for_each(|(k, &m)| rank[m] = k);
+        // Shard by shard, host by host, the master first.
+        let followers = (0..self.ips.len()).filter_map(|i| Some((rank[self.master[i]?], self.ips[i], true, i)));
+        let leaders = masters.iter().enumerate().map(|(k, &m)| (k, self.ips[m], false, m));
+        let mut members: Vec<_> = leaders.chain(followers).collect();
+        members.sort_unstable();
+        let (mut score, mut offenders) = (0, Vec::new());
+        for here in members.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|here| here.len() > 1) {
+            let others = here.len() as u64 - 1;
+            score += if here[0].2 { others + 1 } else { 10_000 * others };
+            offenders.extend(here.iter().find(|member| member.2).map(|member| member.3));
         }
         (score, offenders)
     }

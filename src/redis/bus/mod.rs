@@ -225,6 +225,12 @@ impl Bus {
         bus
     }
 
+    /// Chance goes on otherwise from now on.
+    pub(in crate::redis) fn branch(&mut self, salt: u64) {
+        let all = [&mut self.rng_ping, &mut self.rng_gossip, &mut self.rng_election, &mut self.rng_name];
+        all.into_iter().for_each(|rng| rng.branch(salt));
+    }
+
     /// The configuration changed.
     pub fn reconfigure(&mut self, cx: &mut Cx<'_>, conf: BusConf) {
         self.conf = conf;

@@ -42,30 +42,21 @@ impl Bus {
         let new_owner = to.map(|r| self.row(r).id);
         let mut lost: BTreeMap<NodeId, SlotSet> = BTreeMap::new();
         let mut gained = SlotSet::EMPTY;
-        for slot in slots.iter() {
-            let old = self.owners.get(slot);
-            if old == new_owner {
-                continue;
-            }
+        self.owners.give(slots, new_owner, |slot, old| {
             if let Some(o) = old {
                 lost.entry(o).or_default().insert(slot);
             }
             gained.insert(slot);
-            self.owners.set(slot, new_owner);
-        }
+        });
         for (owner, gone) in lost {
             let Some(r) = self.find(owner) else { continue };
             let mut set = (**cx.names.slots(self.row(r).slots)).clone();
-            gone.iter().for_each(|s| {
-                set.remove(s);
-            });
+            set.remove_all(&gone);
             self.set_claim(cx, r, &set);
         }
         if let Some(r) = to.filter(|_| !gained.is_empty()) {
             let mut set = (**cx.names.slots(self.row(r).slots)).clone();
-            gained.iter().for_each(|s| {
-                set.insert(s);
-            });
+            set.insert_all(&gained);
             let first = self.row(r).numslots == 0;
             self.set_claim(cx, r, &set);
             if first && self.masters_have_replicas() {
@@ -126,9 +117,9 @@ impl Bus {
         self.owner_not_claiming.as_ref().is_some_and(|s| s.contains(slot))
     }
 
-    fn clear_not_claiming(&mut self, slot: u16) {
+    fn clear_not_claiming(&mut self, slots: &SlotSet) {
         if let Some(set) = &mut self.owner_not_claiming {
-            set.remove(slot);
+            set.remove_all(slots);
         }
     }
 
@@ -155,14 +146,12 @@ impl Bus {
         let bound = cx.names.slots(self.row(sender).slots).clone();
         let mut taken = SlotSet::EMPTY;
         let mut dirty = Vec::new();
-        let (mut ours, mut sender_slots) = (0, 0);
+        let (mut ours, sender_slots) = (0, claimed.len());
         let mut last_loser = NodeId::NONE;
-        for slot in claimed.iter() {
-            sender_slots += 1;
-            if bound.contains(slot) {
-                self.clear_not_claiming(slot);
-                continue;
-            }
+        let new = claimed.without(&bound);
+        // Those that it claims as before are claimed.
+        self.clear_not_claiming(&claimed.without(&new));
+        for slot in new.iter() {
             if self.importing_from.contains_key(&slot) {
                 continue;
             }
@@ -177,12 +166,14 @@ impl Bus {
                 }
                 last_loser = owner.unwrap_or(NodeId::NONE);
                 taken.insert(slot);
-                self.clear_not_claiming(slot);
             }
         }
+        self.clear_not_claiming(&taken);
         // Slots that the sender owned and no longer claims stay bound to it, but lightly.
-        for slot in bound.iter().filter(|&s| !claimed.contains(s)) {
-            self.owner_not_claiming.get_or_insert_with(|| Box::new(SlotSet::EMPTY)).insert(slot);
+        let unclaimed = bound.without(&claimed);
+        if !unclaimed.is_empty() {
+            let set = self.owner_not_claiming.get_or_insert_with(|| Box::new(SlotSet::EMPTY));
+            set.insert_all(&unclaimed);
         }
         if !taken.is_empty() {
             self.rebind(cx, &taken, Some(sender));
@@ -229,9 +220,7 @@ impl Bus {
         }
         let mut slots = (**cx.names.slots(self.row(owner).slots)).clone();
         if let Some(stale) = &self.owner_not_claiming {
-            stale.iter().for_each(|slot| {
-                slots.remove(slot);
-            });
+            slots.remove_all(stale);
         }
         let body = Body::Update {
             node: about,

@@ -1,13 +1,14 @@
 //! The table of nodes as one node sees it, in the shape that makes its cron cheap: dense rows,
 //! found by interned node id, walked in the order of Redis's hash table.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::super::registry::{ClaimId, EndpointId, NodeName};
 use super::Bus;
 use crate::base::Rng;
 use crate::base::rng::mix;
-use crate::slot::SLOTS;
+use crate::slot::{SLOTS, SlotSet};
 use crate::trace::{ConnId, FactId, NodeId};
 
 /// Place of a node in the table of one observer. Row 0 is myself.
@@ -387,14 +388,39 @@ impl SlotOwners {
     pub fn unowned(&self) -> u16 {
         self.unowned
     }
-    pub fn set(&mut self, slot: u16, owner: Option<NodeId>) {
-        let new = owner.unwrap_or(NodeId::NONE);
-        let old = self.table[usize::from(slot)];
-        if old == new {
+    /// The runs of slots with the same owner, ascending, those that nobody owns too.
+    pub fn runs(&self) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
+        let table = &self.table[..];
+        let mut first = 0;
+        std::iter::from_fn(move || {
+            let owner = *table.get(first)?;
+            let mut end = first + 1;
+            // Blocks at once: the compiler makes wide comparisons of them.
+            while let Some(block) = table.get(end..end + 64)
+                && block.iter().fold(0, |differs, n| differs | n.0 ^ owner.0) == 0
+            {
+                end += 64;
+            }
+            end += table[end..].iter().take_while(|&&n| n == owner).count();
+            let run = first as u16..=(end - 1) as u16;
+            first = end;
+            Some((run, Some(owner).filter(|n| n.is_some())))
+        })
+    }
+    /// Gives the slots to a node, or to nobody; `changed` hears of each that another had, with who that was.
+    pub fn give(&mut self, slots: &SlotSet, to: Option<NodeId>, mut changed: impl FnMut(u16, Option<NodeId>)) {
+        let new = to.unwrap_or(NodeId::NONE);
+        if slots.iter().all(|slot| self.table[usize::from(slot)] == new) {
             return;
         }
-        Arc::make_mut(&mut self.table)[usize::from(slot)] = new;
-        self.unowned = self.unowned + u16::from(old.is_some()) - u16::from(new.is_some());
+        let table = Arc::make_mut(&mut self.table);
+        for slot in slots.iter() {
+            let old = std::mem::replace(&mut table[usize::from(slot)], new);
+            if old != new {
+                self.unowned = self.unowned + u16::from(old.is_some()) - u16::from(new.is_some());
+                changed(slot, Some(old).filter(|n| n.is_some()));
+            }
+        }
     }
     /// Takes a table that says the same, if somebody has one.
     pub(in crate::redis) fn share(&mut self, known: &mut OwnerTables) {

@@ -220,6 +220,10 @@ impl App {
     pub fn stop(&mut self) {
         self.running = false;
     }
+    pub(super) fn branch(&mut self, salt: u64) {
+        self.keys.branch(salt);
+        self.chance.branch(salt);
+    }
     /// The name of a key by its number.
     pub fn key(&self, n: u32) -> Vec<u8> {
         key(&self.key_name, n)
@@ -623,8 +627,5 @@ impl App {
 
 /// `<name><n>`
 fn key(name: &str, n: u32) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + 10);
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(&history::value(n, 0));
-    out
+    [name.as_bytes(), history::decimal(n, &mut [0; history::DIGITS])].concat()
 }

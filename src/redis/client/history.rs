@@ -158,22 +158,27 @@ impl History {
 
 /// The value of write number `version`, `size` bytes or as many as the number needs.
 pub fn value(version: u32, size: usize) -> Vec<u8> {
-    let mut digits = [0u8; 10];
-    let mut at = digits.len();
-    let mut n = version;
+    let mut digits = [0; DIGITS];
+    let number = decimal(version, &mut digits);
+    let mut out = vec![b'.'; size.max(number.len())];
+    out[..number.len()].copy_from_slice(number);
+    out
+}
+
+/// The most digits that a number has.
+pub const DIGITS: usize = 10;
+
+/// The digits of a number, put at the end of the room for them.
+pub fn decimal(mut n: u32, room: &mut [u8; DIGITS]) -> &[u8] {
+    let mut at = DIGITS;
     loop {
         at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
+        room[at] = b'0' + (n % 10) as u8;
         n /= 10;
         if n == 0 {
-            break;
+            return &room[at..];
         }
     }
-    let number = &digits[at..];
-    let mut out = Vec::with_capacity(size.max(number.len()));
-    out.extend_from_slice(number);
-    out.resize(size.max(number.len()), b'.');
-    out
 }
 
 /// The number of the write that left this value; 0 if it is none of ours.

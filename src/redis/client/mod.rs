@@ -122,6 +122,12 @@ impl Client {
             app.stop();
         }
     }
+    /// Chance goes on otherwise from now on.
+    pub fn branch(&mut self, salt: u64) {
+        if let Some(app) = &mut self.app {
+            app.branch(salt);
+        }
+    }
     /// The application, once it has begun.
     pub fn app(&self) -> Option<&App> {
         self.app.as_deref()

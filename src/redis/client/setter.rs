@@ -129,6 +129,12 @@ impl Setter {
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
+    /// Chance goes on otherwise from now on.
+    pub fn branch(&mut self, salt: u64) {
+        if let Some(rng) = &mut self.rng {
+            rng.branch(salt);
+        }
+    }
     pub fn stop(&mut self) {
         self.stopped = true;
     }

@@ -468,7 +468,7 @@ impl Repl {
 /// Says where the data will stand, to one that understands it. redis: replicationSetupSlaveForFullResync @7.0.15
 fn announce(cx: &mut Cx<'_>, r: &ReplicaLink, text: &str) {
     if !r.pre_psync {
-        cx.write_now(r.conn, Message::Reply(Value::status(text)));
+        cx.write_now(r.conn, Message::Reply(Value::status(text.to_string())));
     }
 }
 

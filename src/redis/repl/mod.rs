@@ -229,6 +229,11 @@ impl Repl {
         }
     }
 
+    /// Chance goes on otherwise from now on.
+    pub(super) fn branch(&mut self, salt: u64) {
+        self.rng.branch(salt);
+    }
+
     pub fn is_replica(&self) -> bool {
         self.masterhost.is_some()
     }

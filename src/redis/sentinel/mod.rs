@@ -209,6 +209,12 @@ impl Sentinel {
         }
     }
 
+    /// Chance goes on otherwise from now on.
+    pub fn branch(&mut self, salt: u64) {
+        self.random.branch(salt);
+        self.disk.branch(salt);
+    }
+
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
         if self.crashed {
             return;

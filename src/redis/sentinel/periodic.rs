@@ -67,7 +67,7 @@ impl Sentinel {
     /// redis: sentinelPingReplyCallback @7.0.15
     pub(super) fn ping_reply(&mut self, cx: &mut Cx<'_>, x: InstanceId, value: &Value, now: Ms) {
         let text = match value {
-            Value::Status(text) | Value::Error(text) => text.as_str(),
+            Value::Status(_) | Value::Error(_) => value.as_str().unwrap_or(""),
             _ => "",
         };
         if ["PONG", "LOADING", "MASTERDOWN"].iter().any(|good| text.starts_with(good)) {

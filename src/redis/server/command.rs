@@ -1,6 +1,6 @@
 //! The one table of commands. Scenario steps, consoles, sockets and simulated clients all end here.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Server;
 use super::commands::{
@@ -424,11 +424,34 @@ pub(super) fn full_name(spec: &'static Spec) -> String {
 
 /// The command of this name, in any case.
 pub fn lookup(name: &[u8]) -> Option<&'static Spec> {
-    let mut lower = [0u8; 20];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    COMMANDS.binary_search_by(|s| s.name.as_bytes().cmp(lower)).ok().map(|i| &COMMANDS[i])
+    let mut at = place(name)?;
+    while let Some(spec) = INDEX[at] {
+        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(spec);
+        }
+        at = (at + 1) % INDEX.len();
+    }
+    None
+}
+
+/// Every command at its place, or as near behind it as there was room.
+static INDEX: LazyLock<[Option<&'static Spec>; 1024]> = LazyLock::new(|| {
+    let mut index = [None; 1024];
+    for spec in COMMANDS {
+        let mut at = place(spec.name.as_bytes()).expect("a name has letters");
+        while index[at].is_some() {
+            at = (at + 1) % index.len();
+        }
+        index[at] = Some(spec);
+    }
+    index
+});
+
+/// Where to begin to look for a command, by its length and some of its letters in any case.
+fn place(name: &[u8]) -> Option<usize> {
+    let letter = |i: usize| usize::from(name[i] & 0x1f);
+    let (first, last) = (name.first()?, name.len() - 1);
+    Some((usize::from(first & 0x1f) * 37 + letter(last) * 331 + letter(last / 2) * 101 + last * 59) % 1024)
 }
 
 /// The command or subcommand that the words name. redis: lookupCommandLogic @7.0.15

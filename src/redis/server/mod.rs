@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use self::blocked::Waiter;
 use self::command::Found;
 use self::keyspace::Keyspace;
@@ -106,7 +108,7 @@ pub struct Server {
     pub bus: Option<Bus>,
     pub repl: Repl,
     pub db: Arc<Keyspace>,
-    pub clients: BTreeMap<ConnId, Client>,
+    pub clients: LiteMap<ConnId, Box<Client>>,
     pub pubsub: PubSub,
     pub ip: Ipv4Addr,
     pub pid: u32,
@@ -170,7 +172,7 @@ impl Server {
             bus: None,
             repl: Repl::new(cx),
             db: Arc::default(),
-            clients: BTreeMap::new(),
+            clients: LiteMap::new(),
             pubsub: PubSub::default(),
             ip: cx.ip,
             pid,
@@ -368,6 +370,15 @@ impl Server {
         }
     }
 
+    /// Chance goes on otherwise from now on.
+    pub fn branch(&mut self, salt: u64) {
+        self.random.branch(salt);
+        self.repl.branch(salt);
+        if let Some(bus) = &mut self.bus {
+            bus.branch(salt);
+        }
+    }
+
     pub fn is_paused(&self, now_ms: u64) -> bool {
         now_ms < self.paused_until
     }
@@ -410,6 +421,11 @@ impl Server {
         }
     }
 
+    /// All clients, by connection.
+    pub fn each_client(&self) -> impl Iterator<Item = (&ConnId, &Client)> {
+        self.clients.iter().map(|(conn, client)| (conn, &**client))
+    }
+
     fn accepted(&mut self, cx: &mut Cx<'_>, conn: ConnId, bus: bool, peer: Addr) {
         if bus {
             cx.tag(conn, LinkTag::Stranger.pack());
@@ -441,7 +457,7 @@ impl Server {
         };
         self.next_client += 1;
         self.stats.connections += 1;
-        self.clients.insert(conn, client);
+        self.clients.insert(conn, Box::new(client));
     }
 
     fn message(&mut self, cx: &mut Cx<'_>, conn: ConnId, tag: u32, message: Message) {

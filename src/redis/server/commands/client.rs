@@ -88,18 +88,18 @@ pub fn list(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply
     let now = cx.now.unix();
     let option = args.get(2).map(|w| w.to_ascii_lowercase());
     let chosen: Vec<(&ConnId, &Client)> = match (option.as_deref(), args.len()) {
-        (None, _) => s.clients.iter().collect(),
+        (None, _) => s.each_client().collect(),
         (Some(b"type"), 4) => {
             let Some(kind) = type_named(&args[3]) else {
                 return refuse(format!("Unknown client type '{}'", shown(&args[3])));
             };
-            s.clients.iter().filter(|&(&c, _)| type_of(s, c) == kind).collect()
+            s.each_client().filter(|&(&c, _)| type_of(s, c) == kind).collect()
         }
         (Some(b"id"), 4..) => {
             let Some(ids) = args[3..].iter().map(|w| integer(w)).collect::<Option<Vec<i64>>>() else {
                 return refuse("Invalid client ID");
             };
-            let by_id = |id: &i64| s.clients.iter().find(|(_, c)| i64::try_from(c.id) == Ok(*id));
+            let by_id = |id: &i64| s.each_client().find(|(_, c)| i64::try_from(c.id) == Ok(*id));
             ids.iter().filter_map(by_id).collect()
         }
         _ => return refuse(SYNTAX),
@@ -173,7 +173,7 @@ pub fn kill(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
             && addr.as_ref().is_none_or(|a| *a == c.peer.to_string())
             && kind.is_none_or(|k| type_of(s, **conn) == k)
     };
-    let mut gone: Vec<ConnId> = s.clients.iter().filter(chosen).map(|(&conn, _)| conn).collect();
+    let mut gone: Vec<ConnId> = s.each_client().filter(chosen).map(|(&conn, _)| conn).collect();
     if spare_me {
         gone.retain(|&conn| conn != caller.conn);
     }

@@ -208,5 +208,5 @@ pub fn help(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply 
         lines.push(sub.usage.to_string());
         lines.extend(sub.doc.lines().map(|line| format!("    {line}")));
     }
-    Some(Value::Array(lines.into_iter().map(Value::Status).collect()))
+    Some(Value::Array(lines.into_iter().map(Value::status).collect()))
 }

@@ -11,7 +11,6 @@ use crate::redis::bus::{Bus, Host};
 use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, registry::Endpoint};
 use crate::resp::Value;
-use crate::slot::SLOTS;
 
 /// CLUSTER MYID
 pub fn myid(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
@@ -199,22 +198,14 @@ fn look<T>(s: &mut Server, cx: &mut Cx<'_>, f: impl FnOnce(&View<'_, '_>) -> T) 
 /// redis: clusterReplyMultiBulkSlots @7.0.15
 pub fn slots(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Reply {
     look(s, cx, |v| {
-        let mut out = Vec::new();
-        let mut first = 0;
-        for end in 1..=SLOTS {
-            let owner = v.bus.owners.get(first);
-            if end < SLOTS && v.bus.owners.get(end) == owner {
-                continue;
-            }
-            if let Some(r) = owner.and_then(|o| v.bus.find(o)) {
-                let mut row = vec![Value::Int(first.into()), Value::Int((end - 1).into()), v.slots_node(r)];
-                let replicas = v.bus.replicas_as_attached(r).into_iter().filter(|&s| v.is_available(s));
-                row.extend(replicas.map(|s| v.slots_node(s)));
-                out.push(Value::Array(row));
-            }
-            first = end;
-        }
-        Value::Array(out)
+        let owned = v.bus.owners.runs().filter_map(|(run, owner)| Some((run, v.bus.find(owner?)?)));
+        let rows = owned.map(|(run, r)| {
+            let bounds = [Value::Int((*run.start()).into()), Value::Int((*run.end()).into())];
+            let replicas = v.bus.replicas_as_attached(r).into_iter().filter(|&s| v.is_available(s));
+            let nodes = std::iter::once(r).chain(replicas).map(|n| v.slots_node(n));
+            Value::Array(bounds.into_iter().chain(nodes).collect())
+        });
+        Value::Array(rows.collect())
     })
 }
 
