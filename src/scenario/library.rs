@@ -112,6 +112,7 @@ const FILES: &[(&str, &str)] = files![
     "regressions/ghost-keys.toml",
     "regressions/chosen-without-data.toml",
     "regressions/clusterdown-alone.toml",
+    "regressions/pings-alone.toml",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",
     "cluster/conf/7002.conf",

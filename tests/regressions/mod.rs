@@ -43,3 +43,8 @@ fn every_node_says_ok_then_fail_then_ok() {
 fn a_replica_declares_fail() {
     holds("fail-by-replica", &["FAIL declared by a replica"]);
 }
+
+#[test]
+fn pings_select_no_database() {
+    holds("pings-alone", &[]);
+}

@@ -292,7 +292,7 @@ impl Repl {
             && !paused
             && self.cron_loops.is_multiple_of(u64::from(conf.repl_ping_replica_period.max(1)))
         {
-            self.feed(Arc::from(vec![b"PING".to_vec()]));
+            self.feed_without_db(Arc::from(vec![b"PING".to_vec()]));
         }
         let sockets = child == Some(Job::Sockets);
         for r in &self.replicas {

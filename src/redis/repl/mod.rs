@@ -274,6 +274,13 @@ impl Repl {
         self.append(command);
     }
 
+    /// Adds a command of no database: none is selected for it. redis: replicationFeedSlaves with slaveseldb @7.0.15
+    pub fn feed_without_db(&mut self, command: Command) {
+        if self.backlog.is_some() {
+            self.append(command);
+        }
+    }
+
     fn append(&mut self, command: Command) {
         self.offset += command_len(&command) as i64;
         self.keep(command);

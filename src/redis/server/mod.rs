@@ -45,8 +45,7 @@ use crate::trace::{ConnId, Fact, HostId};
 const CLIENT_TAG: u32 = 0x0800_0000;
 /// serverCron first runs this long after the start of the loop. redis: initServer @7.0.15
 const FIRST_CRON: Dur = Dur::ms(1);
-/// How often a client blocked on a slow shutdown is looked at, and the like.
-const SHUTDOWN_GETACK: &[u8] = b"GETACK";
+const GETACK: &[u8] = b"GETACK";
 
 /// One client connection. redis: server.h client @7.0.15
 #[derive(Clone, Debug)]
@@ -691,7 +690,7 @@ impl Server {
         }
         if self.ask_for_acks && !self.is_paused(cx.now.ms()) {
             self.ask_for_acks = false;
-            self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
+            self.repl.feed_without_db(get_ack());
         }
         if self.repl.failover.is_some() {
             self.update_failover(cx);
@@ -719,7 +718,7 @@ impl Server {
             self.shutdown = Some(Shutdown { deadline_ms, save, waiting: client.into_iter().collect() });
             self.paused_until = u64::MAX;
             cx.emit(Fact::ShutdownWaiting);
-            self.repl.feed(Arc::from(vec![b"REPLCONF".to_vec(), SHUTDOWN_GETACK.to_vec(), b"*".to_vec()]));
+            self.repl.feed_without_db(get_ack());
             return;
         }
         self.finish_shutdown(cx, save);
@@ -793,8 +792,7 @@ impl Server {
 
     /// A command of the replication stream.
     fn apply(&mut self, cx: &mut Cx<'_>, command: &Command) {
-        if command.len() >= 2 && command[0] == b"REPLCONF" && command[1].eq_ignore_ascii_case(SHUTDOWN_GETACK)
-        {
+        if command.len() >= 2 && command[0] == b"REPLCONF" && command[1].eq_ignore_ascii_case(GETACK) {
             self.repl.send_ack(cx);
             return;
         }
@@ -825,6 +823,11 @@ impl Server {
     pub fn online_replicas(&self) -> usize {
         self.repl.replicas.iter().filter(|r| matches!(r.state, ReplicaState::Online { .. })).count()
     }
+}
+
+/// What asks replicas for an acknowledgement now.
+fn get_ack() -> Command {
+    Arc::from(vec![b"REPLCONF".to_vec(), GETACK.to_vec(), b"*".to_vec()])
 }
 
 /// Where a node's packets come from: its host's own address. redis: nodeIp2String @7.0.15
