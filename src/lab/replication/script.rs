@@ -100,6 +100,19 @@ impl Recorder {
         self.pass(Dur::us(u64::from(us / 2)));
         answer
     }
+    /// The recorder has the program nft change the rules. They work when it has started and spoken with the
+    /// kernel; and who deletes rules waits until no processor looks at them any more before it ends. Measured
+    /// with the recorder's own call: 2 to 8 ms, a millisecond more, and 9 to 15 ms more for a deletion.
+    fn nft(&mut self, action: Action) {
+        let ends = match action {
+            Action::Heal { .. } => 9000 + self.rng.below(6000),
+            _ => 500 + self.rng.below(1000),
+        };
+        let works = 2000 + self.rng.below(6000);
+        self.pass(Dur::us(u64::from(works)));
+        self.w.act(&action);
+        self.pass(Dur::us(u64::from(ends)));
+    }
     fn put(&mut self, name: impl Into<String>, v: f64) {
         self.m.insert(name.into(), Some(v));
     }
@@ -280,13 +293,13 @@ impl Recorder {
             heal = self.since();
             target = self.offset(M1, "master_repl_offset");
         } else {
-            self.w.act(&Action::Cut { from: m1.clone(), to: r1.clone(), both: true });
+            self.nft(Action::Cut { from: m1.clone(), to: r1.clone(), both: true });
             self.offset(M1, "master_repl_offset");
             let had = self.offset(R1, "slave_repl_offset");
             let rest = cut.seconds - self.since() / 1000.0;
             self.sleep(rest);
             heal = self.since();
-            self.w.act(&Action::Heal { from: m1, to: r1 });
+            self.nft(Action::Heal { from: m1, to: r1 });
             target = self.offset(M1, "master_repl_offset");
             self.put("bytes_missed_at_heal", target - had);
         }
