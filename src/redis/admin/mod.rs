@@ -176,6 +176,7 @@ impl Admin {
             match step.run(&mut self.tool, cx, event) {
                 Flow::Ask(node, words) => match self.tool.nodes[node].conn {
                     Some(conn) => {
+                        cx.busy(cx.machine.tool_request);
                         cx.send(conn, Message::Request(words));
                         self.waiting = Some((step, Wait::Reply(node)));
                         return;

@@ -165,10 +165,8 @@ impl Server {
             send(cx, words.into());
             m.sent.push(key.clone());
         }
-        let busy = super::commands::dump::dump_busy(bytes);
-        if busy > Dur::ZERO {
-            cx.out.push(Effect::Busy(busy));
-        }
+        let keys = m.sent.len() as u64;
+        cx.busy(cx.machine.payloads(keys, bytes));
         m.expect = match (&m.request.auth, m.select) {
             (Some(_), _) => Expect::Auth,
             (None, true) => Expect::Select,
@@ -213,6 +211,7 @@ impl Server {
                 m.expect = Expect::Restore(0);
             }
             Expect::Restore(i) => {
+                cx.busy(cx.machine.moved_key);
                 let refused = m.auth_error.clone().or(m.select_error.clone()).or(error);
                 m.expect = Expect::Restore(i + 1);
                 match refused {

@@ -6,19 +6,9 @@ use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::dump as format;
 use super::{NOT_AN_INTEGER, SYNTAX, integer, refuse};
-use crate::base::Dur;
+use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
-use crate::redis::{Cx, Effect};
 use crate::resp::Value;
-
-/// How long serializing so many bytes keeps the process busy: as fast as a child writes a dump file.
-pub(in super::super) fn dump_busy(bytes: u64) -> Dur {
-    Dur::us(bytes / 400)
-}
-/// The same for reading them back: as fast as a dump file is loaded.
-fn restore_busy(bytes: usize) -> Dur {
-    Dur::us(bytes as u64 / 200)
-}
 
 /// redis: dumpCommand @7.0.15
 pub fn dump(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
@@ -77,10 +67,7 @@ pub fn restore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
         return refuse("DUMP payload version or checksum are wrong");
     };
     let Some(object) = format::restore(body) else { return refuse("Bad data format") };
-    let busy = restore_busy(body.len());
-    if busy > Dur::ZERO {
-        cx.out.push(Effect::Busy(busy));
-    }
+    cx.busy(cx.machine.restore(body.len() as u64));
     let now = cx.now.ms();
     let db = Arc::make_mut(&mut s.db);
     let deleted = replace && db.remove(key).is_some();
