@@ -24,9 +24,9 @@ pub struct NoReturnArgs {
     /// that does not come (`won never`), or a check that is broken (`breaks views-converge`).
     #[arg(value_name = "ENDING")]
     ending: Ending,
-    /// The seed of the run.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// The seed of the run; without it that of the scenario.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Futures from each moment.
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     futures: u32,
@@ -53,6 +53,7 @@ pub fn run(args: &NoReturnArgs) -> ExitCode {
 
 fn try_run(args: &NoReturnArgs) -> Result<ExitCode, String> {
     let scenario = scenario::load(&args.file).map_err(|d| d.to_string())?;
+    let seed = args.seed.unwrap_or(scenario.seed);
     let stop = stop_on_ctrl_c();
     let bar = progress(u64::from(args.moments) * u64::from(args.futures), "futures");
     let go = |n| {
@@ -61,7 +62,7 @@ fn try_run(args: &NoReturnArgs) -> Result<ExitCode, String> {
     };
     let question = Question {
         scenario: &scenario,
-        seed: args.seed,
+        seed,
         ending: args.ending.clone(),
         futures: args.futures,
         moments: args.moments,
@@ -76,10 +77,10 @@ fn try_run(args: &NoReturnArgs) -> Result<ExitCode, String> {
     }
     let mut out = io::stdout().lock();
     let written = match args.format {
-        Format::Text => text(&mut out, &scenario.title, args, &answer),
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &answer).map_err(io::Error::from).and_then(|()| writeln!(out))
-        }
+        Format::Text => text(&mut out, (&scenario.title, seed), args, &answer),
+        Format::Json => serde_json::to_writer_pretty(&mut out, &answer)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out)),
     };
     match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e.to_string()),
@@ -90,8 +91,8 @@ fn try_run(args: &NoReturnArgs) -> Result<ExitCode, String> {
 /// Characters of the longest bar.
 const BAR: usize = 20;
 
-fn text(out: &mut impl Write, title: &str, args: &NoReturnArgs, a: &Answer) -> io::Result<()> {
-    writeln!(out, "{title}   (seed {})", args.seed)?;
+fn text(out: &mut impl Write, (title, seed): (&str, u64), args: &NoReturnArgs, a: &Answer) -> io::Result<()> {
+    writeln!(out, "{title}   (seed {seed})")?;
     writeln!(out, "{}: {}\n", args.ending, a.seen)?;
     let heading = format!("of {} futures", args.futures);
     writeln!(out, "{:>10}  {heading:<BAR$}  {:>4} {:>10}  the latest event", "from", "", "95%")?;
@@ -114,7 +115,11 @@ fn text(out: &mut impl Write, title: &str, args: &NoReturnArgs, a: &Answer) -> i
             writeln!(out, "{:>10}s  {host:<6} {text}", seconds(*at_us))?;
         }
         if leap.events.is_empty() {
-            writeln!(out, "{:>10}   no headline event: something unseen decides, such as who pings whom", "")?;
+            writeln!(
+                out,
+                "{:>10}   no headline event: something unseen decides, such as who pings whom",
+                ""
+            )?;
         }
     }
     if a.leaps.is_empty() {
@@ -132,8 +137,11 @@ fn row(m: &Moment) -> String {
     let event = m.event.as_ref().map_or_else(String::new, |e| format!("{} {}", e.host, e.text));
     let bar = bar(m.share(), BAR, glyphs());
     let range = format!("{:.0}-{:.0}", low * 100.0, high * 100.0);
-    let line =
-        format!("{:>9}s  {bar:<BAR$}  {:>4} {range:>10}  {event}", seconds(m.at_us as i64), percent(m.share()));
+    let line = format!(
+        "{:>9}s  {bar:<BAR$}  {:>4} {range:>10}  {event}",
+        seconds(m.at_us as i64),
+        percent(m.share())
+    );
     line.trim_end().to_string()
 }
 

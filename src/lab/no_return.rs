@@ -83,7 +83,9 @@ impl FromStr for Ending {
 
     fn from_str(text: &str) -> Result<Ending, String> {
         let bad = || {
-            format!("`{text}` is no ending; write `n_writes_lost > 0`, `won never` or `breaks one-owner-per-epoch`")
+            format!(
+                "`{text}` is no ending; write `n_writes_lost > 0`, `won never` or `breaks one-owner-per-epoch`"
+            )
         };
         let text = text.trim();
         if let Some(name) = text.strip_prefix("breaks ") {
@@ -261,7 +263,11 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
             let middle = middle.into_iter().next().expect("one was asked for");
             let first = (middle.share() - before.share()).abs();
             let second = (after.share() - middle.share()).abs();
-            if first > second { after = middle.clone() } else { before = middle.clone() }
+            if first > second {
+                after = middle.clone()
+            } else {
+                before = middle.clone()
+            }
             search.found.push(middle);
         }
         let events = search.between(&before, &after).take(NAMED).cloned().collect();
@@ -284,7 +290,11 @@ fn not_so(q: &Question<'_>, seen: &str) -> String {
     let shown: Vec<String> = others.iter().take(8).map(u64::to_string).collect();
     let help = match others.len() {
         0 => format!("nor does any of the seeds 1 to {TRIED}"),
-        n => format!("{n} of the seeds 1 to {TRIED} do: {}{}", shown.join(", "), if n > 8 { ", ..." } else { "" }),
+        n => format!(
+            "{n} of the seeds 1 to {TRIED} do: {}{}",
+            shown.join(", "),
+            if n > 8 { ", ..." } else { "" }
+        ),
     };
     format!("under seed {} the run does not end with `{}` ({seen}); {help}", q.seed, q.ending)
 }
@@ -377,7 +387,9 @@ mod tests {
             assert_eq!(text.parse::<Ending>().unwrap().to_string(), text);
         }
         let metric = "n_writes_lost: link cut != 3".parse::<Ending>().unwrap();
-        assert!(matches!(metric, Ending::Metric { name, operator: Operator::Unequal, .. } if name.ends_with("cut")));
+        assert!(
+            matches!(metric, Ending::Metric { name, operator: Operator::Unequal, .. } if name.ends_with("cut"))
+        );
         for bad in ["", "lost", "n > x", "n ~ 3", "n > inf"] {
             assert!(bad.parse::<Ending>().unwrap_err().contains("is no ending"), "{bad}");
         }

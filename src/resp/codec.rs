@@ -468,7 +468,7 @@ mod tests {
         let line = "[ -~]{0,12}";
         let bytes = || prop::collection::vec(any::<u8>(), 0..20);
         let leaf = prop_oneof![
-            line.prop_map(Value::status::<String>),
+            line.prop_map(Value::status),
             line.prop_map(Value::Error),
             any::<i64>().prop_map(Value::Int),
             bytes().prop_map(Value::Bulk),

@@ -178,7 +178,7 @@ mod tests {
 
     fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
-            "[A-Z]{1,5}( [a-z]+)?".prop_map(Value::Status),
+            "[A-Z]{1,5}( [a-z]+)?".prop_map(Value::status),
             "ERR [a-z ]{1,9}".prop_map(Value::Error),
             any::<i64>().prop_map(Value::Int),
             prop::collection::vec(any::<u8>(), 0..12).prop_map(Value::Bulk),

@@ -108,7 +108,8 @@ impl Layout {
         let mut rank = vec![usize::MAX; self.ips.len()];
         masters.iter().enumerate().for_each(|(k, &m)| rank[m] = k);
         // Shard by shard, host by host, the master first.
-        let followers = (0..self.ips.len()).filter_map(|i| Some((rank[self.master[i]?], self.ips[i], true, i)));
+        let followers =
+            (0..self.ips.len()).filter_map(|i| Some((rank[self.master[i]?], self.ips[i], true, i)));
         let leaders = masters.iter().enumerate().map(|(k, &m)| (k, self.ips[m], false, m));
         let mut members: Vec<_> = leaders.chain(followers).collect();
         members.sort_unstable();

@@ -408,7 +408,12 @@ impl SlotOwners {
         })
     }
     /// Gives the slots to a node, or to nobody; `changed` hears of each that another had, with who that was.
-    pub fn give(&mut self, slots: &SlotSet, to: Option<NodeId>, mut changed: impl FnMut(u16, Option<NodeId>)) {
+    pub fn give(
+        &mut self,
+        slots: &SlotSet,
+        to: Option<NodeId>,
+        mut changed: impl FnMut(u16, Option<NodeId>),
+    ) {
         let new = to.unwrap_or(NodeId::NONE);
         if slots.iter().all(|slot| self.table[usize::from(slot)] == new) {
             return;
