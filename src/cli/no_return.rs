@@ -110,16 +110,13 @@ fn text(out: &mut impl Write, (title, seed): (&str, u64), args: &NoReturnArgs, a
     for leap in &a.leaps {
         let (from, to) = (percent(leap.before.share()), percent(leap.after.share()));
         let (began, ended) = (seconds(leap.before.at_us as i64), seconds(leap.after.at_us as i64));
-        writeln!(out, "\nFrom {from} to {to}, between {began} s and {ended} s:")?;
+        let how = if leap.gradual { "little by little between" } else { "between" };
+        writeln!(out, "\nFrom {from} to {to}, {how} {began} s and {ended} s:")?;
         for Named { at_us, host, text } in &leap.events {
             writeln!(out, "{:>10}s  {host:<6} {text}", seconds(*at_us))?;
         }
         if leap.events.is_empty() {
-            writeln!(
-                out,
-                "{:>10}   no headline event: something unseen decides, such as who pings whom",
-                ""
-            )?;
+            writeln!(out, "{:>10}   nothing happens: what is under way makes the difference", "")?;
         }
     }
     if a.leaps.is_empty() {

@@ -19,8 +19,9 @@ use crate::base::Dur;
 use crate::check::invariant::{Held, INVARIANTS, Kind};
 use crate::check::{Outcome, Run};
 use crate::scenario::Scenario;
-use crate::trace::Level;
 use crate::trace::text::headline;
+use crate::trace::{Event, Level};
+use crate::world::World;
 
 /// A leap is worth a search if so many of a hundred futures more end badly after it,
 const LEAP: f64 = 0.2;
@@ -30,6 +31,10 @@ const CHANCE: f64 = 0.05;
 const LEAPS: usize = 3;
 /// The outcome counts as certain from the moment on after which it never comes to less than this share.
 const CERTAIN: f64 = 0.95;
+/// A leap that loses more than this share of its height when its time is halved is no leap but a slope.
+const STEEP: f64 = 0.6;
+/// A leap is not searched for more closely than this.
+const CLOSE: Dur = Dur::ms(1);
 /// Events named at a leap.
 const NAMED: usize = 8;
 
@@ -205,7 +210,10 @@ pub struct Named {
 pub struct Leap {
     pub before: Moment,
     pub after: Moment,
-    /// What happened in the run after the first and up to the second, at most eight of them.
+    /// It is no single event: the share goes up, or down, little by little between the two.
+    pub gradual: bool,
+    /// What happened in the run after the first and up to the second, at most eight of them: headline events, or
+    /// if there are none, packets and the like.
     pub events: Vec<Named>,
 }
 
@@ -256,22 +264,26 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
     let mut leaps = Vec::new();
     for i in greatest(&moments) {
         let (mut before, mut after) = (moments[i].clone(), moments[i + 1].clone());
-        while search.between(&before, &after).count() > 1 && after.at_us - before.at_us > 1 {
+        let mut gradual = false;
+        while after.at_us - before.at_us > CLOSE.0 {
             let Some(middle) = search.moments(&[Dur(u64::midpoint(before.at_us, after.at_us))]) else {
                 return Ok(None);
             };
             let middle = middle.into_iter().next().expect("one was asked for");
-            let first = (middle.share() - before.share()).abs();
-            let second = (after.share() - middle.share()).abs();
-            if first > second {
-                after = middle.clone()
-            } else {
-                before = middle.clone()
+            let height = |a: &Moment, b: &Moment| (b.share() - a.share()).abs();
+            let (first, second) = (height(&before, &middle), height(&middle, &after));
+            search.found.push(middle.clone());
+            gradual = first.max(second) < STEEP * height(&before, &after);
+            if gradual {
+                break;
             }
-            search.found.push(middle);
+            if first > second { after = middle } else { before = middle }
         }
-        let events = search.between(&before, &after).take(NAMED).cloned().collect();
-        leaps.push(Leap { before, after, events });
+        let mut events: Vec<Named> = search.between(&before, &after).take(NAMED).cloned().collect();
+        if events.is_empty() && !gradual {
+            events = packets(q, &before, &after);
+        }
+        leaps.push(Leap { before, after, gradual, events });
     }
     moments.append(&mut search.found);
     moments.sort_by_key(|m| m.at_us);
@@ -303,13 +315,26 @@ fn not_so(q: &Question<'_>, seen: &str) -> String {
 fn events(whole: &Outcome) -> Vec<Named> {
     let w = &whole.world;
     let shown = w.trace.events.iter().filter(|e| e.fact.level() == Level::Headline);
-    let shown = shown.filter(|e| w.since_formed(e.at) >= 0);
-    let named = shown.map(|e| Named {
+    shown.filter(|e| w.since_formed(e.at) >= 0).map(|e| named(w, e)).collect()
+}
+
+fn named(w: &World, e: &Event) -> Named {
+    Named {
         at_us: w.since_formed(e.at),
         host: w.names.host_name(e.host).to_string(),
         text: headline(&e.fact, &w.names),
-    });
-    named.collect()
+    }
+}
+
+/// Everything that happened between the two moments, packets too, at most eight of it: the same run again, with a
+/// trace of all.
+fn packets(q: &Question<'_>, before: &Moment, after: &Moment) -> Vec<Named> {
+    let mut run = Run::new(&q.scenario.plan, q.seed, Level::Packet);
+    run.advance(&q.scenario.script, Dur(after.at_us));
+    let w = &run.world;
+    let meanwhile =
+        |e: &&Event| (before.at_us as i64 + 1..=after.at_us as i64).contains(&w.since_formed(e.at));
+    w.trace.events.iter().filter(meanwhile).take(NAMED).map(|e| named(w, e)).collect()
 }
 
 struct Search<'a> {
@@ -419,16 +444,17 @@ do.resume = "n1"
         let so = |seed| "n_failovers > 0".parse::<Ending>().unwrap().is_of(&s.run(seed, Level::Headline));
         let seed = (1..200).find(|&seed| so(seed)).expect("some pauses end in a failover");
         let ending: Ending = "n_failovers > 0".parse().unwrap();
-        let q = Question { scenario: &s, seed, ending, futures: 12, moments: 11 };
+        let q = Question { scenario: &s, seed, ending, futures: 24, moments: 6 };
         let a = examine(&q, &|_| true).unwrap().unwrap();
         let again = examine(&q, &|_| true).unwrap().unwrap();
         let shares = |a: &Answer| a.moments.iter().map(|m| (m.at_us, m.so)).collect::<Vec<_>>();
         assert_eq!(shares(&a), shares(&again), "the same question has the same answer");
         assert!(a.moments[0].so < 12, "not from the beginning");
-        assert_eq!(a.moments.last().unwrap().so, 12, "the end is the end");
+        assert_eq!(a.moments.last().unwrap().so, 24, "the end is the end");
         let certain = a.certain_from_us.unwrap();
         assert!((4_000_000..9_000_000).contains(&certain), "{certain}");
-        assert!(a.leaps.iter().any(|l| !l.events.is_empty()), "{:?}", a.leaps);
+        // Who pings whom before the pause decides, and that comes little by little.
+        assert!(a.leaps.iter().any(|l| l.before.at_us < 4_000_000), "{:?}", a.leaps);
         let stopped = examine(&q, &|_| false).unwrap();
         assert!(stopped.is_none());
         // A seed that does not end so is told which do.

@@ -41,6 +41,7 @@ const FILES: &[(&str, &str)] = files![
     "cluster/majority-lost.toml",
     "cluster/minority-partition.toml",
     "cluster/pause-and-return.toml",
+    "cluster/long-pause.toml",
     "cluster/rolling-restart.toml",
     "cluster/replica-migration.toml",
     "cluster/stale-replica.toml",

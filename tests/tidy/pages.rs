@@ -183,17 +183,26 @@ fn the_network_page_has_the_presets() {
     part("book/src/internals/network-and-hosts.md", "presets", &rows);
 }
 
-/// The picture of the README is what the program shows now.
-#[test]
-fn the_picture_of_the_readme_is_up_to_date() {
+/// What the program prints.
+fn printed(words: &[&str]) -> String {
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_slotscope"))
         .current_dir(super::root())
-        .args(["play", "scenarios/cluster/chapter-cluster.toml"])
-        .args(["--picture", "-", "--at", "28s", "--size", "120x36"])
+        .args(words)
         .output()
         .expect("slotscope runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    page("book/src/images/failover.svg", &String::from_utf8(out.stdout).expect("a text"));
+    String::from_utf8(out.stdout).expect("a text")
+}
+
+/// The picture of the README and its recording are what the program shows now.
+#[test]
+fn the_pictures_of_the_readme_are_up_to_date() {
+    let file = "scenarios/cluster/chapter-cluster.toml";
+    let svg = printed(&["play", file, "--picture", "-", "--at", "28s", "--size", "120x36"]);
+    page("book/src/images/failover.svg", &svg);
+    let size = ["--size", "110x32", "--speed", "2", "--frames", "4"];
+    let cast = printed(&[&["shot", file, "--cast", "-", "--at", "4s", "--until", "26s"], &size[..]].concat());
+    page("book/src/images/failover.cast", &cast);
 }
 
 /// A page per lesson and language, from the lesson's file and from its run.
@@ -218,13 +227,8 @@ fn the_pages_of_lessons_are_up_to_date() {
 fn the_pictures_of_lessons_are_up_to_date() {
     for Taught { name, scenario, .. } in taught() {
         let Some(picture) = &scenario.lesson.as_ref().expect("a lesson").picture else { continue };
-        let out = std::process::Command::new(env!("CARGO_BIN_EXE_slotscope"))
-            .args(["play", name, "--picture", "-", "--size", "110x30"])
-            .args(["--at", &picture.at.to_string(), "--keys", &picture.keys])
-            .output()
-            .expect("slotscope runs");
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let svg = String::from_utf8(out.stdout).expect("a text");
+        let (at, keys) = (picture.at.to_string(), &picture.keys);
+        let svg = printed(&["play", name, "--picture", "-", "--size", "110x30", "--at", &at, "--keys", keys]);
         page(&format!("book/src/images/lessons/{name}.svg"), &svg);
     }
 }

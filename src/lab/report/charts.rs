@@ -145,7 +145,7 @@ pub fn chances(ending: &str, a: &Answer) -> String {
         chart.draw_series(std::iter::once(Polygon::new(band, COLOURS[0].mix(0.15))))?;
         let line = a.moments.iter().map(|m| (at(m), m.share()));
         chart.draw_series(LineSeries::new(line, COLOURS[0].stroke_width(2)))?;
-        for leap in &a.leaps {
+        for leap in a.leaps.iter().filter(|leap| !leap.gradual) {
             let x = at(&leap.after);
             chart.draw_series(LineSeries::new([(x, 0.0), (x, 1.0)], COLOURS[1].stroke_width(1)))?;
             let Some(event) = leap.events.last() else { continue };
