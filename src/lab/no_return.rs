@@ -23,8 +23,8 @@ use crate::trace::text::headline;
 use crate::trace::{Event, Level};
 use crate::world::World;
 
-/// A leap is worth a search if so many of a hundred futures more end badly after it,
-const LEAP: f64 = 0.2;
+/// A leap is worth a search if so many of a hundred futures more, or fewer, end so after it,
+const LEAP: u32 = 20;
 /// and two moments without one would differ as much as seldom as this.
 const CHANCE: f64 = 0.05;
 /// Leaps that are searched, the greatest first.
@@ -189,6 +189,10 @@ impl Moment {
     pub fn share(&self) -> f64 {
         f64::from(self.so) / f64::from(self.of.max(1))
     }
+    /// Whether the share differs much from that of another moment.
+    fn leaps_from(&self, other: &Moment) -> bool {
+        self.so.abs_diff(other.so) * 100 >= LEAP * self.of
+    }
     /// Wilson's 95% interval of the share.
     pub fn interval(&self) -> (f64, f64) {
         let i = wilson(self.so as usize, self.of as usize);
@@ -273,7 +277,8 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
             let height = |a: &Moment, b: &Moment| (b.share() - a.share()).abs();
             let (first, second) = (height(&before, &middle), height(&middle, &after));
             search.found.push(middle.clone());
-            gradual = first.max(second) < STEEP * height(&before, &after);
+            let larger = if first > second { middle.leaps_from(&before) } else { after.leaps_from(&middle) };
+            gradual = !larger || first.max(second) < STEEP * height(&before, &after);
             if gradual {
                 break;
             }
@@ -392,7 +397,8 @@ fn greatest(moments: &[Moment]) -> Vec<usize> {
     let leap = |i: usize| (moments[i + 1].share() - moments[i].share()).abs();
     let count = |m: &Moment| (m.so as usize, m.of as usize);
     let mut all: Vec<usize> = (0..moments.len().saturating_sub(1))
-        .filter(|&i| leap(i) >= LEAP && fisher_exact(count(&moments[i]), count(&moments[i + 1])) < CHANCE)
+        .filter(|&i| moments[i + 1].leaps_from(&moments[i]))
+        .filter(|&i| fisher_exact(count(&moments[i]), count(&moments[i + 1])) < CHANCE)
         .collect();
     all.sort_by(|&a, &b| leap(b).total_cmp(&leap(a)));
     all.truncate(LEAPS);
@@ -453,8 +459,14 @@ do.resume = "n1"
         assert_eq!(a.moments.last().unwrap().so, 24, "the end is the end");
         let certain = a.certain_from_us.unwrap();
         assert!((4_000_000..9_000_000).contains(&certain), "{certain}");
-        // Who pings whom before the pause decides, and that comes little by little.
-        assert!(a.leaps.iter().any(|l| l.before.at_us < 4_000_000), "{:?}", a.leaps);
+        // From few futures to all of them within four seconds.
+        assert!(!a.leaps.is_empty());
+        for l in &a.leaps {
+            assert!(l.after.leaps_from(&l.before), "{l:?}");
+            let within = |e: &Named| (l.before.at_us as i64 + 1..=l.after.at_us as i64).contains(&e.at_us);
+            assert!(l.events.iter().all(within), "{l:?}");
+            assert!(l.gradual || l.after.at_us - l.before.at_us <= CLOSE.0, "{l:?}");
+        }
         let stopped = examine(&q, &|_| false).unwrap();
         assert!(stopped.is_none());
         // A seed that does not end so is told which do.
