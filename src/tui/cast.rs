@@ -35,6 +35,8 @@ pub fn cast(m: &mut Model, r: Recording) -> Option<String> {
     if count > MAX_FRAMES {
         return None;
     }
+    // NO_COLOR is about the terminal that this runs on. What colours a recording has its palette says.
+    crossterm::style::force_color_output(true);
     let (w, h) = m.size;
     let title = serde_json::Value::from(m.title());
     let mut out = format!("{{\"version\": 2, \"width\": {w}, \"height\": {h}, \"title\": {title}}}\n");
