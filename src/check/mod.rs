@@ -38,6 +38,13 @@ pub struct Script {
     pub breaks: Vec<&'static Invariant>,
 }
 
+impl Script {
+    /// When the run is over and everything is judged, counted from the formation.
+    pub fn over(&self) -> Dur {
+        self.expectations.last().map_or(self.end, |e| e.at.max(self.end))
+    }
+}
+
 /// One thing that a scenario expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
@@ -90,8 +97,7 @@ impl Outcome {
 /// Runs the plan to the end of the script.
 pub fn run(plan: &Arc<Plan>, script: &Script, seed: u64, level: Level) -> Outcome {
     let mut run = Run::new(plan, seed, level);
-    let last = script.expectations.last().map_or(Dur::ZERO, |e| e.at);
-    run.advance(script, script.end.max(last));
+    run.advance(script, script.over());
     run.finish(script)
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::{Format, progress, stop_on_ctrl_c};
+use super::{Format, ended, progress, stop_on_ctrl_c};
 use crate::lab::budget::{Pauses, Price, budget, recommended};
 use crate::lab::stats::quantile;
 use crate::scenario;
@@ -41,13 +41,7 @@ pub struct BudgetArgs {
 }
 
 pub fn run(args: &BudgetArgs) -> ExitCode {
-    match try_run(args) {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("slotscope budget: {}", e.trim_end());
-            ExitCode::from(2)
-        }
-    }
+    ended("budget", try_run(args))
 }
 
 fn try_run(args: &BudgetArgs) -> Result<ExitCode, String> {

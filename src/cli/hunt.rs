@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::{progress, stop_on_ctrl_c};
+use super::{ended, progress, stop_on_ctrl_c};
 use crate::check::Invariant;
 use crate::check::invariant::{INVARIANTS, Kind};
 use crate::lab::hunt::shrink::{MOST_RUNS, shrink};
@@ -76,13 +76,7 @@ pub fn run(args: &HuntArgs) -> ExitCode {
     if args.checks {
         return list().map_or_else(|_| ExitCode::SUCCESS, |()| ExitCode::SUCCESS);
     }
-    match try_run(args) {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("slotscope hunt: {}", e.trim_end());
-            ExitCode::from(2)
-        }
-    }
+    ended("hunt", try_run(args))
 }
 
 fn list() -> io::Result<()> {

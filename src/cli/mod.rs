@@ -93,6 +93,14 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The exit code of a command; a mistake of the caller is said on stderr and is 2.
+fn ended(command: &str, done: Result<ExitCode, String>) -> ExitCode {
+    done.unwrap_or_else(|e| {
+        eprintln!("slotscope {command}: {}", e.trim_end());
+        ExitCode::from(2)
+    })
+}
+
 /// A bar with rate and time left, hidden unless stderr is a terminal. `what`: what is counted.
 fn progress(total: u64, what: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use super::lab::glyphs;
-use super::{Format, progress, stop_on_ctrl_c};
+use super::{Format, ended, progress, stop_on_ctrl_c};
 use crate::lab::no_return::{Answer, Ending, Moment, Named, Question, examine};
 use crate::lab::report::charts;
 use crate::lab::report::spark::bar;
@@ -42,13 +42,7 @@ pub struct NoReturnArgs {
 }
 
 pub fn run(args: &NoReturnArgs) -> ExitCode {
-    match try_run(args) {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("slotscope no-return: {}", e.trim_end());
-            ExitCode::from(2)
-        }
-    }
+    ended("no-return", try_run(args))
 }
 
 fn try_run(args: &NoReturnArgs) -> Result<ExitCode, String> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::{Format, progress, stop_on_ctrl_c};
+use super::{Format, ended, progress, stop_on_ctrl_c};
 use crate::lab::compare::{Options, compare};
 use crate::lab::experiment::{FORMAT, Identity, Place, samples};
 use crate::lab::real::{Subject, servers, trial};
@@ -49,13 +49,7 @@ pub struct VerifyArgs {
 }
 
 pub fn run(args: &VerifyArgs) -> ExitCode {
-    match try_run(args) {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("slotscope verify: {}", e.trim_end());
-            ExitCode::from(2)
-        }
-    }
+    ended("verify", try_run(args))
 }
 
 fn try_run(args: &VerifyArgs) -> Result<ExitCode, String> {

@@ -245,7 +245,7 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
     if formed.world.formed_at.is_none() {
         return Err("the deployment is never formed under this seed".to_string());
     }
-    let end = script.expectations.last().map_or(script.end, |e| e.at.max(script.end));
+    let end = script.over();
     let whole = {
         let mut run = formed.clone();
         run.advance(script, end);

@@ -263,15 +263,12 @@ impl Repl {
     ///
     /// redis: replicationFeedSlaves @7.0.15
     pub fn feed(&mut self, command: Command) {
-        if self.backlog.is_none() {
-            return;
-        }
-        if !self.selected_db {
+        if self.backlog.is_some() && !self.selected_db {
             self.selected_db = true;
             let select: Command = std::sync::Arc::from(vec![b"SELECT".to_vec(), b"0".to_vec()]);
             self.append(select);
         }
-        self.append(command);
+        self.feed_without_db(command);
     }
 
     /// Adds a command of no database: none is selected for it. redis: replicationFeedSlaves with slaveseldb @7.0.15
