@@ -14,6 +14,31 @@ pub struct Quantiles {
     pub max: Dur,
 }
 
+/// What lies between two quantiles.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The share of draws below it, in 2^-32.
+    from: u32,
+    /// The share of draws in it.
+    width: u64,
+    /// `ceil(2^(64 + shift) / width)`: the upper half of a product with it, shifted, is a quotient. That is exact
+    /// for numbers below `2^32 * width`, since `2^32 * width * width <= 2^(64 + shift)` (Granlund, Montgomery 1994).
+    inverse: u64,
+    shift: u32,
+}
+
+const fn part(from: u64, to: u64) -> Part {
+    let width = to - from;
+    // The least power of two that is not below 2^32 * width^2.
+    let shift = (width as u128 * width as u128 - 1).ilog2() + 33 - 64;
+    Part { from: from as u32, width, inverse: (1u128 << (64 + shift)).div_ceil(width as u128) as u64, shift }
+}
+
+const P50: u64 = 1 << 31;
+const P90: u64 = (1u64 << 32) * 9 / 10;
+const P99: u64 = (1u64 << 32) * 99 / 100;
+static PARTS: [Part; 4] = [part(0, P50), part(P50, P90), part(P90, P99), part(P99, 1 << 32)];
+
 impl Quantiles {
     pub const fn new(min: u64, p50: u64, p90: u64, p99: u64, max: u64) -> Quantiles {
         Quantiles { min: Dur(min), p50: Dur(p50), p90: Dur(p90), p99: Dur(p99), max: Dur(max) }
@@ -25,35 +50,28 @@ impl Quantiles {
     }
 
     /// The value below which `u / 2^32` of the draws lie.
+    #[inline]
     pub fn at(&self, u: u32) -> Dur {
-        const P50: u64 = 1 << 31;
-        const P90: u64 = (1u64 << 32) * 9 / 10;
-        const P99: u64 = (1u64 << 32) * 99 / 100;
-        /// `part / WIDTH` of the way; dividing by a constant is a multiplication.
-        fn between<const WIDTH: u64>(lo: Dur, hi: Dur, part: u64) -> Dur {
-            let span = hi.0.saturating_sub(lo.0);
-            let step = match u32::try_from(span) {
-                Ok(span) => u64::from(span) * part / WIDTH,
-                Err(_) => (u128::from(span) * u128::from(part) / u128::from(WIDTH)) as u64,
-            };
-            Dur(lo.0 + step)
-        }
-        let u = u64::from(u);
-        if u < P50 {
-            between::<P50>(self.min, self.p50, u)
-        } else if u < P90 {
-            between::<{ P90 - P50 }>(self.p50, self.p90, u - P50)
-        } else if u < P99 {
-            between::<{ P99 - P90 }>(self.p90, self.p99, u - P90)
-        } else {
-            between::<{ (1 << 32) - P99 }>(self.p99, self.max, u - P99)
-        }
+        // Without branches: which part a draw falls into cannot be guessed.
+        let part = usize::from(u >= PARTS[1].from) + usize::from(u >= PARTS[2].from) + usize::from(u >= PARTS[3].from);
+        let bounds = [self.min.0, self.p50.0, self.p90.0, self.p99.0, self.max.0];
+        let Part { from, width, inverse, shift } = PARTS[part & 3];
+        let (low, span) = (bounds[part & 3], bounds[(part & 3) + 1].saturating_sub(bounds[part & 3]));
+        let way = u64::from(u - from);
+        let step = match u32::try_from(span) {
+            // Divided by the width: see `inverse`.
+            Ok(span) => (u128::from(u64::from(span) * way) * u128::from(inverse) >> 64) as u64 >> shift,
+            Err(_) => (u128::from(span) * u128::from(way) / u128::from(width)) as u64,
+        };
+        Dur(low + step)
     }
 
+    #[inline]
     pub fn draw(&self, rng: &mut Rng) -> Dur {
         self.at(rng.u32())
     }
 
+    #[inline]
     pub fn draw_small(&self, rng: &mut Counter) -> Dur {
         self.at(rng.u32())
     }
@@ -98,6 +116,28 @@ mod tests {
         );
         assert_eq!(exponential(mean, 1 << 22).0 / 1000, 6_931);
         assert!(exponential(mean, u32::MAX).0 < 20 && exponential(mean, 0).0 / 1000 == 22_180);
+    }
+
+    /// Multiplying by an inverse is dividing, up to the last number of each part.
+    #[test]
+    fn parts_are_divided_exactly() {
+        let mut r = Rng::named(2, "q");
+        for round in 0..200_000u32 {
+            let span = if round % 3 == 0 { u32::MAX } else { r.u32() >> r.below(32) };
+            for p in PARTS {
+                let end = (u64::from(p.from) + p.width - 1) as u32;
+                let u = if round % 2 == 0 { end } else { p.from + r.below64(p.width) as u32 };
+                let q = Quantiles::new(0, 0, 0, 0, 0);
+                let q = match p.from {
+                    0 => Quantiles { p50: Dur(span.into()), p90: Dur(span.into()), ..q },
+                    f if u64::from(f) == P50 => Quantiles { p90: Dur(span.into()), ..q },
+                    f if u64::from(f) == P90 => Quantiles { p99: Dur(span.into()), ..q },
+                    _ => Quantiles { max: Dur(span.into()), ..q },
+                };
+                let way = u128::from(u - p.from);
+                assert_eq!(u128::from(q.at(u).0), u128::from(span) * way / u128::from(p.width), "{span} {u}");
+            }
+        }
     }
 
     #[test]

@@ -10,33 +10,72 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
 /// One named stream of random integers.
 #[derive(Clone)]
-pub struct Rng(ChaCha8Rng);
+pub struct Rng {
+    source: ChaCha8Rng,
+    /// The next integers of the stream, from `next` on.
+    words: [u32; WORDS],
+    next: usize,
+}
+
+/// As many as fill a line of the cache.
+const WORDS: usize = 16;
 
 impl Rng {
     /// The stream `name` of the run with this seed.
     pub fn named(seed: u64, name: &str) -> Rng {
-        let mut r = ChaCha8Rng::seed_from_u64(seed);
-        r.set_stream(hash_name(name));
-        Rng(r)
+        Rng::on_stream(seed, hash_name(name))
+    }
+
+    fn on_stream(seed: u64, stream: u64) -> Rng {
+        let mut source = ChaCha8Rng::seed_from_u64(seed);
+        source.set_stream(stream);
+        Rng { source, words: [0; WORDS], next: WORDS }
     }
 
     /// Goes on as another stream, which depends on how far this one is and on the salt.
     pub fn branch(&mut self, salt: u64) {
-        let stream = self.0.get_stream();
-        self.0 = ChaCha8Rng::seed_from_u64(self.u64() ^ mix(salt));
-        self.0.set_stream(stream);
+        *self = Rng::on_stream(self.u64() ^ mix(salt), self.source.get_stream());
     }
 
     #[inline]
     pub fn u32(&mut self) -> u32 {
-        self.0.next_u32()
+        if let Some(&word) = self.words.get(self.next) {
+            self.next += 1;
+            return word;
+        }
+        self.refill();
+        self.next = 1;
+        self.words[0]
+    }
+
+    #[inline(never)]
+    fn refill(&mut self) {
+        let mut bytes = [0; 4 * WORDS];
+        self.source.fill_bytes(&mut bytes);
+        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+    }
+
+    /// The next two integers, if both are at hand; [`Rng::skip`] then goes past as many as were used.
+    #[inline]
+    pub fn peek(&self) -> Option<[u32; 2]> {
+        self.words.get(self.next..)?.first_chunk().copied()
+    }
+
+    /// Goes past so many of the integers that were seen by [`Rng::peek`].
+    #[inline]
+    pub fn skip(&mut self, words: usize) {
+        self.next += words;
     }
 
     pub fn u64(&mut self) -> u64 {
-        self.0.next_u64()
+        let low = self.u32();
+        u64::from(self.u32()) << 32 | u64::from(low)
     }
 
     /// Uniform in `0..n`; 0 if `n` is 0. (Lemire's multiply-shift with rejection.)
+    #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
         let mut m = u64::from(self.u32()) * u64::from(n);
         if (m as u32) < n {
@@ -65,7 +104,8 @@ impl Rng {
 
 impl std::fmt::Debug for Rng {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Rng(stream {:016x}, word {})", self.0.get_stream(), self.0.get_word_pos())
+        let drawn = self.source.get_word_pos() - (WORDS - self.next) as u128;
+        write!(f, "Rng(stream {:016x}, word {drawn})", self.source.get_stream())
     }
 }
 

@@ -95,44 +95,45 @@ impl Clock {
     }
 }
 
-/// One host.
+/// One host. What every event of it looks at comes first, and so lies together.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Host {
-    pub name: String,
-    pub ip: Ipv4Addr,
-    pub place: Place,
     pub power: Power,
-    pub program: Option<Program>,
-    pub disk: Disk,
-    /// No byte can be written.
-    pub disk_full: bool,
-    /// Each fsync takes so much longer.
-    pub slow_disk: Dur,
-    /// The kernel will write what its page cache holds.
-    pub writeback_due: bool,
-    /// Timers that wait until sockets have drained.
-    pub gates: Vec<(Timer, Vec<ConnId>)>,
-    pub clock: Clock,
     pub paused: bool,
     /// When it runs again it looks at its timers before it reads.
     pub timers_first: bool,
+    /// No byte can be written.
+    pub disk_full: bool,
+    /// The kernel will write what its page cache holds.
+    pub writeback_due: bool,
     pub busy_until: SimTime,
-    /// What arrived while the process could not read.
-    pub inbox: Inbox,
-    /// The one connection that the process waits for in the middle of a turn; everything else waits.
-    pub waits_for: Option<ConnId>,
-    /// What that turn has to say to others when it ends.
-    pub held: Vec<Effect>,
-    pub timers: Vec<TimerSlot>,
     /// When the process last went to sleep in its poll.
     pub last_poll: SimTime,
+    pub timers: Vec<TimerSlot>,
+    pub program: Option<Program>,
+    pub clock: Clock,
+    /// The one connection that the process waits for in the middle of a turn; everything else waits.
+    pub waits_for: Option<ConnId>,
+    /// What arrived while the process could not read.
+    pub inbox: Inbox,
+    pub rng: Rng,
+    pub ip: Ipv4Addr,
     pub boots: u32,
     pub pid: u32,
     /// Times the process was executed, or killed: events for an earlier life are void.
     pub life: u32,
-    pub rng: Rng,
     /// The fact that took it down, paused it or cut it off.
     pub fault: FactId,
+    /// Timers that wait until sockets have drained.
+    pub gates: Vec<(Timer, Vec<ConnId>)>,
+    /// What the turn that stands still has to say to others when it ends.
+    pub held: Vec<Effect>,
+    pub name: String,
+    pub place: Place,
+    pub disk: Disk,
+    /// Each fsync takes so much longer.
+    pub slow_disk: Dur,
 }
 
 impl Host {

@@ -91,7 +91,7 @@ impl Agenda {
     }
 
     /// Takes the rows whose time has come, in no particular order.
-    pub fn take_due(&mut self, now: u64, out: &mut Vec<RowIdx>) {
+    pub fn take_due(&mut self, now: u64, mut f: impl FnMut(RowIdx)) {
         let current = now / self.grain;
         while self.occupied != 0 {
             let bit = u64::from(self.occupied.trailing_zeros());
@@ -101,7 +101,7 @@ impl Agenda {
             self.occupied &= self.occupied - 1;
             let mut r = self.heads[((self.first + bit) % BUCKETS) as usize];
             while r != NO_ROW {
-                out.push(r);
+                f(r);
                 r = self.next[usize::from(r)];
             }
         }
@@ -144,7 +144,7 @@ mod tests {
             now += 90 + u64::from(rng.below(20));
             let mut up = Vec::new();
             if a.has_due(now) {
-                a.take_due(now, &mut up);
+                a.take_due(now, |r| up.push(r));
             }
             for r in 0..50u16 {
                 assert!(up.contains(&r) || due[usize::from(r)] > now, "row {r} is late");
@@ -179,7 +179,7 @@ mod tests {
         a.clear(3, 1000, 0);
         (0..3).for_each(|r| a.put(r, u64::from(r) * 400));
         let mut up = Vec::new();
-        a.take_due(u64::MAX / 2, &mut up);
+        a.take_due(u64::MAX / 2, |r| up.push(r));
         up.sort_unstable();
         assert_eq!(up, [0, 1, 2]);
     }

@@ -145,7 +145,7 @@ pub struct Bus {
     iteration: u64,
     /// Which rows the cron's second loop must look at when, and those it looks at now.
     agenda: Agenda,
-    due: Vec<RowIdx>,
+    due: Vec<u64>,
     /// A row may lack a link, or be in handshake: the cron's first loop has work.
     restless: bool,
     /// A row changed in more than what comes and goes with every ping.

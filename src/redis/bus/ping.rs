@@ -58,20 +58,36 @@ impl Bus {
     /// Whether a run of the cron would find nothing to do: whatever [`Bus::cron`] does at times must be asked
     /// for here.
     pub fn is_idle(&mut self, now: u64, has_masterhost: bool) -> bool {
-        let busy = self.restless
-            || (self.iteration + 1).is_multiple_of(10)
-            || self.agenda.has_due(now)
-            || !self.state_ok
-            || self.manual.end != 0;
-        !busy
-            && (!self.me().is(flag::SLAVE)
-                || (has_masterhost && !self.has_reason_to_fail_over() && !self.may_migrate()))
+        !(self.iteration + 1).is_multiple_of(10)
+            && !self.agenda.has_due(now)
+            && self.is_undisturbed()
+            && self.is_content(has_masterhost)
     }
 
-    /// Counts a run of the cron that finds nothing to do.
-    pub fn count_idle_cron(&mut self) {
+    /// Whether all runs of the cron find nothing to do, but for those that [`Bus::idle_for`] tells of.
+    pub fn is_calm(&mut self, now: u64, has_masterhost: bool) -> bool {
+        !self.agenda.is_void(now)
+            && self.is_undisturbed()
+            // What a run that finds nothing to do puts back to what it is mostly.
+            && self.election.cant.is_none()
+            && self.stats_pfail_nodes == self.pfail_count
+            && self.is_content(has_masterhost)
+    }
+
+    fn is_undisturbed(&self) -> bool {
+        !self.restless && self.state_ok && self.manual.end == 0
+    }
+
+    /// Whether it is a master, or a replica that has no reason to be anything else.
+    fn is_content(&mut self, has_masterhost: bool) -> bool {
+        !self.me().is(flag::SLAVE)
+            || (has_masterhost && !self.has_reason_to_fail_over() && !self.may_migrate())
+    }
+
+    /// Counts runs of the cron that find nothing to do.
+    pub fn count_idle_crons(&mut self, runs: u64) {
         self.election.cant = None;
-        self.iteration += 1;
+        self.iteration += runs;
         self.stats_pfail_nodes = self.pfail_count;
     }
 
@@ -79,10 +95,8 @@ impl Bus {
     pub fn was_stirred(&mut self) -> bool {
         let stirred = std::mem::take(&mut self.stirred);
         stirred
-            || self.restless
             || self.todo != 0
-            || !self.state_ok
-            || self.manual.end != 0
+            || !self.is_undisturbed()
             || self.agenda.is_forgotten()
     }
 
@@ -120,8 +134,7 @@ impl Bus {
     /// Of five random picks, pings the one not heard of for longest.
     fn ping_random_node(&mut self, cx: &mut Cx<'_>, host: &Host) {
         let mut oldest: Option<RowIdx> = None;
-        for _ in 0..5 {
-            let r = self.dict.random(&mut self.rng_ping);
+        for &r in self.dict.random_picks(&mut self.rng_ping, &mut [0; 5]) {
             let pulse = self.pulses[usize::from(r)];
             if !pulse.is(Pulse::LINKED) || pulse.is(Pulse::PINGED | flag::MYSELF | flag::HANDSHAKE) {
                 continue;
@@ -141,25 +154,39 @@ impl Bus {
     /// node turned PFAIL.
     fn scan(&mut self, cx: &mut Cx<'_>, host: &Host, now: u64) -> bool {
         let horizon = self.conf.node_timeout / 2 + 1;
-        let mut rows = std::mem::take(&mut self.due);
-        rows.clear();
+        let mut new_pfail = false;
         if self.agenda.is_void(now) {
-            rows.extend_from_slice(self.dict.order());
             self.agenda.clear(self.rows.len(), horizon, now);
-        } else {
-            self.agenda.take_due(now, &mut rows);
-            let dict = &self.dict;
-            if rows.len() > 1 {
-                rows.sort_by_cached_key(|&r| dict.place(r));
+            for place in 0..self.dict.len() {
+                self.look_again(cx, host, place, now, &mut new_pfail);
+            }
+            return new_pfail;
+        }
+        // One bit for each place in the order of the table: so what is due is looked at in that order.
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        due.resize(self.dict.len().div_ceil(64), 0);
+        let dict = &self.dict;
+        self.agenda.take_due(now, |r| {
+            let place = dict.place(r);
+            due[place / 64] |= 1 << (place % 64);
+        });
+        for (i, word) in due.iter().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                self.look_again(cx, host, 64 * i + left.trailing_zeros() as usize, now, &mut new_pfail);
+                left &= left - 1;
             }
         }
-        let mut new_pfail = false;
-        for &r in &rows {
-            let due = self.look_at(cx, host, r, now, &mut new_pfail);
-            self.agenda.put(r, due.min(now + horizon));
-        }
-        self.due = rows;
+        self.due = due;
         new_pfail
+    }
+
+    /// Looks at the node at this place of the table, and notes when to look again.
+    fn look_again(&mut self, cx: &mut Cx<'_>, host: &Host, place: usize, now: u64, new_pfail: &mut bool) {
+        let r = self.dict.order()[place];
+        let due = self.look_at(cx, host, r, now, new_pfail);
+        self.agenda.put(r, due.min(now + self.conf.node_timeout / 2 + 1));
     }
 
     /// Looks at one node; returns a time before which it need not be looked at again.
@@ -254,24 +281,28 @@ impl Bus {
         self.picked.resize(self.rows.len().div_ceil(64), 0);
         let Bus { dict, rng_gossip, pulses, names, picked, .. } = self;
         let mut tries = wanted * 3;
+        let mut picks = [0; 16];
         while fresh > 0 && out.len() < wanted && tries > 0 {
-            tries -= 1;
-            let r = dict.random(rng_gossip);
-            let pulse = pulses[usize::from(r)];
-            if r == ME || pulse.is(flag::PFAIL) {
-                continue;
-            }
-            if pulse.is(flag::HANDSHAKE | flag::NOADDR) || !pulse.is(Pulse::LINKED | Pulse::SLOTS) {
+            // At least so many picks follow, whatever each turns out to be.
+            let sure = (wanted - out.len()).min(fresh).min(tries).min(picks.len());
+            tries -= sure;
+            for &r in dict.random_picks(rng_gossip, &mut picks[..sure]) {
+                let (pulse, (node, endpoint)) = (pulses[usize::from(r)], names[usize::from(r)]);
+                if r == ME || pulse.is(flag::PFAIL) {
+                    continue;
+                }
+                if pulse.is(flag::HANDSHAKE | flag::NOADDR) || !pulse.is(Pulse::LINKED | Pulse::SLOTS) {
+                    fresh -= 1;
+                    continue;
+                }
+                let (word, bit) = (&mut picked[usize::from(r / 64)], 1u64 << (r % 64));
+                if *word & bit != 0 {
+                    continue;
+                }
+                *word |= bit;
+                out.push(gossip_about((node, endpoint), pulse));
                 fresh -= 1;
-                continue;
             }
-            let (word, bit) = (&mut picked[usize::from(r / 64)], 1u64 << (r % 64));
-            if *word & bit != 0 {
-                continue;
-            }
-            *word |= bit;
-            out.push(gossip_about(names[usize::from(r)], pulse));
-            fresh -= 1;
         }
         if pfail_wanted > 0 {
             let mut left = pfail_wanted;

@@ -229,38 +229,36 @@ impl Drop for RowMut<'_> {
 pub struct Dict {
     key: u64,
     mask: u32,
-    /// What a random pick needs first: of each bucket its only row, [`EMPTY`] or [`SEVERAL`].
-    buckets: Vec<RowIdx>,
+    buckets: Vec<Bucket>,
     /// Rows bucket after bucket, the latest added first within a bucket.
     order: Vec<RowIdx>,
-    /// Where each bucket starts in `order`, and the end of the last.
-    start: Vec<u16>,
-    /// By row.
+    /// By row: its hash, and its place in `order`.
     hashes: Vec<u32>,
+    places: Vec<u16>,
 }
 
-const EMPTY: RowIdx = NO_ROW;
-const SEVERAL: RowIdx = NO_ROW - 1;
+/// Where a bucket's rows are in `order`, and how many there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    start: u16,
+    len: u16,
+}
+
+impl Bucket {
+    fn range(self) -> std::ops::Range<usize> {
+        usize::from(self.start)..usize::from(self.start + self.len)
+    }
+}
 
 impl Dict {
     pub fn new(key: u64) -> Dict {
         Dict {
             key,
             mask: 3,
-            buckets: vec![EMPTY; 4],
+            buckets: vec![Bucket::default(); 4],
             order: Vec::new(),
-            start: vec![0; 5],
             hashes: Vec::new(),
-        }
-    }
-
-    /// What `buckets` holds of a bucket.
-    fn content(&self, bucket: usize) -> RowIdx {
-        let (lo, hi) = (usize::from(self.start[bucket]), usize::from(self.start[bucket + 1]));
-        match hi - lo {
-            0 => EMPTY,
-            1 => self.order[lo],
-            _ => SEVERAL,
+            places: Vec::new(),
         }
     }
 
@@ -291,60 +289,98 @@ impl Dict {
         let r = usize::from(row);
         if self.hashes.len() <= r {
             self.hashes.resize(r + 1, 0);
+            self.places.resize(r + 1, 0);
         }
         self.hashes[r] = self.hash(name);
         let bucket = self.bucket(row);
-        self.order.insert(usize::from(self.start[bucket]), row);
-        self.start[bucket + 1..].iter_mut().for_each(|s| *s += 1);
-        self.buckets[bucket] = self.content(bucket);
+        let at = usize::from(self.buckets[bucket].start);
+        self.order.insert(at, row);
+        self.buckets[bucket].len += 1;
+        self.buckets[bucket + 1..].iter_mut().for_each(|b| b.start += 1);
+        self.find_places(at);
     }
 
     pub fn remove(&mut self, row: RowIdx) {
-        let place = self.place(row);
-        let bucket = self.bucket(row);
-        self.order.remove(place);
-        self.start[bucket + 1..].iter_mut().for_each(|s| *s -= 1);
-        self.buckets[bucket] = self.content(bucket);
+        let (at, bucket) = (self.place(row), self.bucket(row));
+        self.order.remove(at);
+        self.buckets[bucket].len -= 1;
+        self.buckets[bucket + 1..].iter_mut().for_each(|b| b.start -= 1);
+        self.find_places(at);
+    }
+
+    /// Notes the places of the rows from this place on.
+    fn find_places(&mut self, from: usize) {
+        for (place, &r) in self.order.iter().enumerate().skip(from) {
+            self.places[usize::from(r)] = place as u16;
+        }
     }
 
     /// Sorts the rows into more buckets. What was one bucket becomes several, and within each the latest
     /// stays first.
     fn expand(&mut self, buckets: u32) {
         self.mask = buckets - 1;
-        self.start.clear();
-        self.start.resize(buckets as usize + 1, 0);
-        for &r in &self.order {
-            self.start[(self.hashes[usize::from(r)] & self.mask) as usize + 1] += 1;
+        self.buckets.clear();
+        self.buckets.resize(buckets as usize, Bucket::default());
+        let rows = std::mem::take(&mut self.order);
+        for &r in &rows {
+            let bucket = self.bucket(r);
+            self.buckets[bucket].len += 1;
         }
-        for i in 1..self.start.len() {
-            self.start[i] += self.start[i - 1];
+        let mut start = 0;
+        for b in &mut self.buckets {
+            b.start = start;
+            start += std::mem::take(&mut b.len);
         }
-        let mut next = self.start.clone();
-        let mut order = vec![0; self.order.len()];
-        for &r in &self.order {
-            let at = &mut next[(self.hashes[usize::from(r)] & self.mask) as usize];
-            order[usize::from(*at)] = r;
-            *at += 1;
+        self.order.resize(rows.len(), 0);
+        for r in rows {
+            let bucket = self.bucket(r);
+            let b = &mut self.buckets[bucket];
+            self.order[b.range().end] = r;
+            b.len += 1;
         }
-        self.order = order;
-        self.buckets = (0..buckets as usize).map(|b| self.content(b)).collect();
+        self.find_places(0);
     }
 
     /// A random non-empty bucket, then a random element of it: not quite uniform over the nodes.
-    #[inline]
-    pub fn random(&self, rng: &mut Rng) -> RowIdx {
+    fn random(&self, rng: &mut Rng) -> RowIdx {
         debug_assert!(!self.order.is_empty());
         loop {
-            let b = (rng.u32() & self.mask) as usize;
-            match self.buckets[b] {
-                EMPTY => {}
-                SEVERAL => {
-                    let (lo, hi) = (self.start[b], self.start[b + 1]);
-                    return self.order[usize::from(lo) + rng.below(u32::from(hi - lo)) as usize];
-                }
-                row => return row,
+            let bucket = self.buckets[(rng.u32() & self.mask) as usize];
+            match bucket.len {
+                0 => {}
+                1 => return self.order[usize::from(bucket.start)],
+                n => return self.order[usize::from(bucket.start) + rng.below(u32::from(n)) as usize],
             }
         }
+    }
+
+    /// So many random picks, with repetitions.
+    ///
+    /// How many rows a bucket holds cannot be guessed, so nothing branches on it: an empty one gives a pick
+    /// that the next one overwrites.
+    pub fn random_picks<'a>(&self, rng: &mut Rng, picks: &'a mut [RowIdx]) -> &'a [RowIdx] {
+        let mut n = 0;
+        while n < picks.len() {
+            let seen = rng.peek().map(|[word, next]| {
+                let bucket = self.buckets[(word & self.mask) as usize];
+                let scaled = u64::from(next) * u64::from(bucket.len);
+                (bucket, scaled)
+            });
+            match seen {
+                // Only a product whose lower half is this small may have to be drawn again.
+                Some((bucket, scaled)) if scaled as u32 >= u32::from(bucket.len) => {
+                    let place = usize::from(bucket.start) + (scaled >> 32) as usize;
+                    picks[n] = self.order.get(place).copied().unwrap_or(NO_ROW);
+                    n += usize::from(bucket.len > 0);
+                    rng.skip(1 + usize::from(bucket.len > 1));
+                }
+                _ => {
+                    picks[n] = self.random(rng);
+                    n += 1;
+                }
+            }
+        }
+        picks
     }
 
     /// The rows in the order in which Redis walks its table.
@@ -353,9 +389,7 @@ impl Dict {
     }
     /// Position of a row in that order.
     pub fn place(&self, row: RowIdx) -> usize {
-        let bucket = self.bucket(row);
-        let (lo, hi) = (usize::from(self.start[bucket]), usize::from(self.start[bucket + 1]));
-        lo + self.order[lo..hi].iter().position(|&r| r == row).expect("the row is in the table")
+        usize::from(self.places[usize::from(row)])
     }
 }
 
@@ -498,7 +532,7 @@ impl Bus {
     /// Bytes that the table takes: what grows with the number of nodes.
     pub fn table_bytes(&self) -> usize {
         let per_row = size_of::<Row>() + size_of::<Pulse>() + size_of::<(NodeId, EndpointId)>();
-        self.rows.capacity() * per_row + self.by_id.capacity() * 2 + self.dict.start.capacity() * 10
+        self.rows.capacity() * per_row + self.by_id.capacity() * 2 + self.dict.buckets.capacity() * 12
     }
 
     /// All rows in the order of Redis's table.
@@ -658,16 +692,19 @@ mod tests {
         for i in 0..6 {
             d.add(i, NodeName::random(&mut rng));
         }
-        let full = (0..8).filter(|&b| d.start[b + 1] > d.start[b]).count();
+        let full = d.buckets.iter().filter(|b| b.len > 0).count();
         let mut hits = [0u32; 6];
-        for _ in 0..60_000 {
-            hits[usize::from(d.random(&mut rng))] += 1;
+        let mut one_by_one = rng.clone();
+        for _ in 0..6_000 {
+            for &r in d.random_picks(&mut rng, &mut [0; 10]) {
+                assert_eq!(r, d.random(&mut one_by_one));
+                hits[usize::from(r)] += 1;
+            }
         }
-        for b in 0..8 {
-            let n = d.start[b + 1] - d.start[b];
-            for i in d.start[b]..d.start[b + 1] {
-                let expected = 60_000 / full as u32 / u32::from(n);
-                let got = hits[usize::from(d.order[usize::from(i)])];
+        for b in &d.buckets {
+            for i in b.range() {
+                let expected = 60_000 / full as u32 / u32::from(b.len);
+                let got = hits[usize::from(d.order[i])];
                 assert!(got.abs_diff(expected) < expected / 10, "{got} for {expected}");
             }
         }

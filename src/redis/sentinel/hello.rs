@@ -14,6 +14,13 @@ use crate::redis::{Addr, Cx};
 use crate::resp::Value;
 use crate::trace::sentinel::{Detail, Kind};
 
+/// Whose hello came in the same words before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    FromMe,
+    From(InstanceId),
+}
+
 impl Sentinel {
     /// redis: sentinelSendHello @7.0.15
     pub(super) fn send_hello(&mut self, cx: &mut Cx<'_>, x: InstanceId) {
@@ -59,11 +66,14 @@ impl Sentinel {
             return;
         }
         let Some(text) = message.as_str() else { return };
+        let mine = match self.heard_before(text) {
+            Some(by) => by == Heard::FromMe,
+            None => memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some(),
+        };
         // My own hello comes back to me.
-        if memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some() {
-            return;
+        if !mine {
+            self.process_hello(cx, text);
         }
-        self.process_hello(cx, text);
     }
 
     /// Learns from a hello who else watches the master, which epoch it is, and where the master is.
@@ -71,7 +81,8 @@ impl Sentinel {
     /// redis: sentinelProcessHelloMessage @7.0.15
     pub(super) fn process_hello(&mut self, cx: &mut Cx<'_>, text: &str) {
         let now = cx.now.ms() as Ms;
-        if let Some(sender) = self.brings_no_news(text) {
+        // The same text stands for the same id and address, and epochs never go back: nothing in it is new.
+        if let Some(Heard::From(sender)) = self.heard_before(text) {
             self.instances[sender].peer.last_hello = now;
             return;
         }
@@ -112,12 +123,17 @@ impl Sentinel {
         }
     }
 
-    /// The sender, if its last hello had the same text: it stands for the same id and address, and epochs
-    /// never go back, so nothing in it is new.
-    fn brings_no_news(&self, text: &str) -> Option<InstanceId> {
-        let g = self.group(text.split(',').nth(4)?)?;
+    /// The sender, if its last hello had the same text.
+    fn heard_before(&self, text: &str) -> Option<Heard> {
+        let mut commas = memchr::memchr_iter(b',', text.as_bytes()).skip(3);
+        let start = commas.next()? + 1;
+        let end = commas.next().unwrap_or(text.len());
+        let group = &self.groups[self.group(&text[start..end])?];
+        if group.hello.as_ref().is_some_and(|h| h.words.last().is_some_and(|w| w == text.as_bytes())) {
+            return Some(Heard::FromMe);
+        }
         let of = |&&s: &&InstanceId| self.instances[s].peer.stale_hello.as_deref() == Some(text);
-        self.groups[g].sentinels.iter().find(of).copied()
+        group.sentinels.iter().find(of).copied().map(Heard::From)
     }
 
     /// A sentinel that is not known, or not at this address.

@@ -46,8 +46,9 @@ impl Sentinel {
     fn read_info(&mut self, cx: &mut Cx<'_>, x: InstanceId, text: &str, now: Ms) -> Role {
         self.instances[x].slave.master_link_down = 0;
         let mut role = Role::Unknown;
-        for line in text.split("\r\n") {
-            let Some((name, value)) = line.split_once(':') else { continue };
+        for line in lines(text) {
+            let Some(colon) = memchr::memchr(b':', line.as_bytes()) else { continue };
+            let (name, value) = (&line[..colon], &line[colon + 1..]);
             match name {
                 "run_id" if value.len() >= 40 => self.saw_run_id(cx, x, &value[..40], now),
                 "master_link_down_since_seconds" => {
@@ -223,10 +224,36 @@ impl Sentinel {
     }
 }
 
+/// The parts between CRLFs.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let ends = memchr::memchr_iter(b'\n', all.as_bytes());
+        let Some(end) = ends.into_iter().find(|&at| all.as_bytes()[..at].last() == Some(&b'\r')) else {
+            return rest.take();
+        };
+        rest = Some(&all[end + 1..]);
+        Some(&all[..end - 1])
+    })
+}
+
 /// `strtoll`, as far as INFO needs it.
 fn number(text: &str) -> i64 {
     match text.strip_prefix('-') {
         Some(rest) => -(strtoull(rest) as i64),
         None => strtoull(text) as i64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_end_with_both_characters() {
+        for text in ["", "a", "a\r\n", "\r\n", "a\nb\r\nc\r", "\n\r\n\r\n# x\r\ny:z\r\n"] {
+            assert_eq!(lines(text).collect::<Vec<_>>(), text.split("\r\n").collect::<Vec<_>>());
+        }
     }
 }

@@ -128,6 +128,7 @@ impl Sentinel {
         let me = self.instance(Watched::Master, g, name, addr, cx.now.ms() as Ms);
         self.groups[g].me = me;
         self.order.push(g);
+        self.by_name.insert(self.groups[g].name.clone(), g);
         Ok(g)
     }
 
@@ -206,6 +207,7 @@ impl Sentinel {
     pub(super) fn remove_master(&mut self, cx: &mut Cx<'_>, g: GroupId) {
         self.order.retain(|&other| other != g);
         let Some(group) = self.groups.remove(g) else { return };
+        self.by_name.remove(&group.name);
         for x in group.replicas.into_iter().chain(group.sentinels).chain([group.me]) {
             self.release(cx, x);
         }

@@ -96,6 +96,7 @@ pub struct Sentinel {
     pub current_epoch: u64,
     /// Monitored masters, in the order in which they became known.
     pub order: Vec<GroupId>,
+    by_name: BTreeMap<Arc<str>, GroupId>,
     pub groups: Slab<GroupId, Group>,
     pub instances: Slab<InstanceId, Instance>,
     links: Slab<LinkId, Link>,
@@ -148,6 +149,7 @@ impl Sentinel {
             myid: "".into(),
             current_epoch: given.current_epoch,
             order: Vec::new(),
+            by_name: BTreeMap::new(),
             groups: Slab::default(),
             instances: Slab::default(),
             links: Slab::default(),
@@ -325,7 +327,7 @@ impl Sentinel {
 
     /// The monitored master of this name.
     pub fn group(&self, name: &str) -> Option<GroupId> {
-        self.order.iter().copied().find(|&g| &*self.groups[g].name == name)
+        self.by_name.get(name).copied()
     }
     pub fn link(&self, x: InstanceId) -> &Link {
         &self.links[self.instances[x].link]

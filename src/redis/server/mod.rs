@@ -90,18 +90,36 @@ struct Shutdown {
     waiting: Vec<ConnId>,
 }
 
-/// What an idle tick of the cron knows of those after it: so many ticks, as long as the clock stays between
-/// these times and nothing else happens to the server, find nothing to do either.
+/// What is known of the next ticks of the cron: so many, as long as the clock stays between these times and
+/// nothing else happens to the server, find nothing to do.
 #[derive(Clone, Copy, Debug, Default)]
 struct Quiet {
-    ticks: u64,
+    ticks: u32,
+    /// Ticks that passed and that the bus has not heard of: it need not before something happens.
+    untold: u32,
     from: NodeTime,
     until: NodeTime,
 }
 
+impl Quiet {
+    /// Only servers whose cron runs ten times a second, as it does by default, are ever known to be quiet.
+    const PERIOD: Dur = Dur::ms(100);
+}
+
 /// A running redis-server process.
+///
+/// Most of what happens to one is that a tick of its cron finds nothing to do: what that touches comes first
+/// and fits one line of the processor's cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Server {
+    quiet: Quiet,
+    cron_loops: u64,
+    /// Cached clocks. redis: updateCachedTime @7.0.15
+    mstime: u64,
+    unixtime: u64,
+    /// When this turn ends it is worth while to see what the next ticks will find.
+    looks_ahead: bool,
     pub conf: Arc<Config>,
     /// Lower-case names of directives of the file without effect here.
     pub bus: Option<Bus>,
@@ -115,11 +133,6 @@ pub struct Server {
     pub started_unix: u64,
     pub loading: bool,
     pub persist: Persist,
-    cron_loops: u64,
-    quiet: Quiet,
-    /// Cached clocks. redis: updateCachedTime @7.0.15
-    mstime: u64,
-    unixtime: u64,
     pub dirty: u64,
     pub last_save: u64,
     /// Writes are postponed until this ms; 0 = not paused.
@@ -181,6 +194,7 @@ impl Server {
             persist: Persist::new(unix),
             cron_loops: 0,
             quiet: Quiet::default(),
+            looks_ahead: false,
             mstime: cx.now.ms(),
             unixtime: unix,
             dirty: 0,
@@ -385,7 +399,9 @@ impl Server {
     // ---- inputs ---------------------------------------------------------------------------------
 
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        self.tell_bus();
         if !matches!(input, Input::Message { message: Message::Bus(_), .. }) {
+            self.looks_ahead |= self.quiet.ticks > 0 || matches!(input, Input::Timer(Timer::Cron));
             self.quiet.ticks = 0;
         }
         if self.migration.is_some() {
@@ -567,7 +583,7 @@ impl Server {
     fn cron_period(&self) -> Dur {
         Dur::us(match self.conf.hz {
             // What nearly all have: no division.
-            10 => 100_000,
+            10 => Quiet::PERIOD.0,
             hz => 1_000_000 / u64::from(hz.clamp(1, 500)),
         })
     }
@@ -584,12 +600,21 @@ impl Server {
     /// A turn that consists of a tick of the cron which finds nothing to do: counts it, and returns how long
     /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
     /// `Server::cron` or `Server::before_sleep` does at times must be asked for here.
+    #[inline]
     pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
         if self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until {
             self.quiet.ticks -= 1;
-            self.count_tick(now);
-            return Some(self.cron_period());
+            self.quiet.untold += 1;
+            self.cron_loops += 1;
+            (self.mstime, self.unixtime) = (now.ms(), now.unix());
+            return Some(Quiet::PERIOD);
         }
+        self.try_idle_tick(now)
+    }
+
+    /// The same for a tick of which nothing is known beforehand.
+    fn try_idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
+        self.tell_bus();
         if self.may_have_work() {
             return None;
         }
@@ -612,9 +637,34 @@ impl Server {
             self.repl.cron_loops += 1;
             self.count_good_replicas(self.unixtime);
         }
-        self.count_tick(now);
+        if ticks_bus && let Some(bus) = &mut self.bus {
+            bus.count_idle_crons(1);
+        }
+        self.cron_loops += 1;
         self.quiet = self.quiet_from(now);
         Some(self.cron_period())
+    }
+
+    /// The bus hears how many ticks passed without it.
+    fn tell_bus(&mut self) {
+        if self.quiet.untold > 0 {
+            let ticks = std::mem::take(&mut self.quiet.untold);
+            if let Some(bus) = &mut self.bus {
+                bus.count_idle_crons(u64::from(ticks));
+            }
+        }
+    }
+
+    /// Looks ahead, at the end of a turn, to the ticks that will find nothing to do.
+    fn foresee(&mut self, now: NodeTime) {
+        let follows = self.repl.is_replica();
+        let idle = !self.may_have_work()
+            && self.bus.as_mut().is_none_or(|bus| bus.todo == 0 && bus.is_calm(now.ms(), follows))
+            && self.save_point_due().is_none()
+            && self.rewrite_due(self.unixtime).is_none();
+        if idle {
+            self.quiet = self.quiet_from(now);
+        }
     }
 
     /// Whether something waits that the next tick, or the end of its turn, may have to do, whatever the time.
@@ -638,19 +688,8 @@ impl Server {
             && !self.has_targets()
     }
 
-    /// Counts a tick that does nothing else.
-    fn count_tick(&mut self, now: NodeTime) {
-        (self.mstime, self.unixtime) = (now.ms(), now.unix());
-        if self.cron_runs(10)
-            && let Some(bus) = &mut self.bus
-        {
-            bus.count_idle_cron();
-        }
-        self.cron_loops += 1;
-    }
-
-    /// How long it stays quiet after a tick that found nothing to do: that is, until when everything that
-    /// `idle_tick` asks for would be answered as it was.
+    /// How long it stays quiet from now on if it is: that is, until when everything that `idle_tick` asks for
+    /// would be answered as it was.
     fn quiet_from(&self, now: NodeTime) -> Quiet {
         let per_second = 10;
         let by_time = self.dirty > 0 && !self.conf.save.is_empty() || self.persist.aof.failures > 0;
@@ -659,7 +698,8 @@ impl Server {
         }
         let seconds = (per_second - self.cron_loops % per_second) % per_second;
         let (ticks, until) = self.bus.as_ref().map_or((u64::MAX, u64::MAX), Bus::idle_for);
-        Quiet { ticks: ticks.min(seconds), from: now, until: NodeTime(until.saturating_mul(1000)) }
+        let ticks = ticks.min(seconds) as u32;
+        Quiet { ticks, untold: 0, from: now, until: NodeTime(until.saturating_mul(1000)) }
     }
 
     /// The end of a turn of the event loop, before anything it produced leaves.
@@ -699,6 +739,9 @@ impl Server {
             self.flush_aof(cx, false);
         }
         self.repl.flush(cx);
+        if std::mem::take(&mut self.looks_ahead) {
+            self.foresee(cx.now);
+        }
     }
 
     // ---- shutdown -------------------------------------------------------------------------------
