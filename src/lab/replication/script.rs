@@ -79,10 +79,10 @@ impl Recorder {
         let end = self.w.now() + d;
         while let Some(at) = self.next_write.filter(|at| *at <= end) {
             self.w.run_until(at);
+            self.written += 1;
             let key = format!("w:{}", self.written);
             let value = "x".repeat(100);
             self.w.ask(M1, &["SET", &key, &value]);
-            self.written += 1;
             self.next_write = Some(at + self.interval);
         }
         self.w.run_until(end);
@@ -170,10 +170,12 @@ impl Recorder {
     fn offset(&mut self, host: HostId, field: &str) -> f64 {
         number(&self.info(host, true), field)
     }
+    /// A writer of its own: it connects, and then writes at once and after every interval.
     fn writer(&mut self, rate: u64) {
         if let Some(interval) = 1_000_000u64.checked_div(rate) {
             self.interval = Dur::us(interval);
-            self.next_write = Some(self.w.now() + self.interval);
+            let connects = 150 + self.rng.below(200);
+            self.next_write = Some(self.w.now() + Dur::us(u64::from(connects)));
         }
     }
 
@@ -216,16 +218,30 @@ impl Recorder {
         Some(())
     }
 
+    /// All processes are started one after the other, without waiting for what they do.
     fn deploy(&mut self, replicas: u32) -> Option<()> {
-        self.start(M1)?;
-        for r in 1..=replicas {
-            let node = self.w.hosts[HostId(r)].name.clone();
+        for host in 0..=replicas {
+            let node = self.w.hosts[HostId(host)].name.clone();
             self.w.act(&Action::Start { node, wipe: false });
+            // What it takes to start a process: 12 took 77 ms.
+            let takes = 2000 + self.rng.below(9000);
+            self.pass(Dur::us(u64::from(takes)));
         }
-        for r in 1..=replicas {
-            self.wait_connected(HostId(r), 0.05)?;
+        for host in 0..=replicas {
+            self.wait_ping(HostId(host))?;
         }
-        Some(())
+        let end = self.since() + LIMIT * 1000.0;
+        while self.since() < end {
+            let info = self.info(M1, true);
+            let online = info.iter().filter(|(k, v)| k.starts_with("slave") && v.contains("state=online"));
+            if online.count() == replicas as usize
+                && (1..=replicas).all(|r| self.is_connected(HostId(r), true))
+            {
+                return Some(());
+            }
+            self.sleep(0.05);
+        }
+        None
     }
 
     fn lag(&mut self) -> Option<()> {
