@@ -53,7 +53,9 @@ impl Quantiles {
     #[inline]
     pub fn at(&self, u: u32) -> Dur {
         // Without branches: which part a draw falls into cannot be guessed.
-        let part = usize::from(u >= PARTS[1].from) + usize::from(u >= PARTS[2].from) + usize::from(u >= PARTS[3].from);
+        let part = usize::from(u >= PARTS[1].from)
+            + usize::from(u >= PARTS[2].from)
+            + usize::from(u >= PARTS[3].from);
         let bounds = [self.min.0, self.p50.0, self.p90.0, self.p99.0, self.max.0];
         let Part { from, width, inverse, shift } = PARTS[part & 3];
         let (low, span) = (bounds[part & 3], bounds[(part & 3) + 1].saturating_sub(bounds[part & 3]));

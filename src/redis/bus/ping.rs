@@ -94,10 +94,7 @@ impl Bus {
     /// Whether something happened since the last idle run that may make the next one another.
     pub fn was_stirred(&mut self) -> bool {
         let stirred = std::mem::take(&mut self.stirred);
-        stirred
-            || self.todo != 0
-            || !self.is_undisturbed()
-            || self.agenda.is_forgotten()
+        stirred || self.todo != 0 || !self.is_undisturbed() || self.agenda.is_forgotten()
     }
 
     /// After an idle run: how many more are idle, and until which time (ms), if nothing else happens.

@@ -165,6 +165,7 @@ impl Sentinel {
         let Some([Value::Int(down), Value::Bulk(leader), Value::Int(epoch)]) = value.as_array() else {
             return;
         };
+        self.upheavals += 1;
         let (down, epoch) = (*down == 1, *epoch as u64);
         let peer = &mut self.instances[s];
         peer.peer.last_down_reply = now;

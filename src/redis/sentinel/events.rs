@@ -39,6 +39,7 @@ impl Sentinel {
         detail: Detail,
         cause: FactId,
     ) -> FactId {
+        self.upheavals += 1;
         let event = SentinelEvent { event, about: about.map(|x| self.subject(x)), detail };
         if event.event.is_published() && !self.pubsub.is_empty() {
             let payload = event.payload();

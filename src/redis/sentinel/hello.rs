@@ -86,6 +86,7 @@ impl Sentinel {
             self.instances[sender].peer.last_hello = now;
             return;
         }
+        self.upheavals += 1;
         let mut tokens = [""; 8];
         let mut count = 0;
         for token in text.split(',') {
@@ -186,6 +187,7 @@ impl Sentinel {
     ///
     /// redis: sentinelForceHelloUpdateForMaster @7.0.15
     pub(super) fn force_hello(&mut self, g: GroupId) {
+        self.upheavals += 1;
         let back = self.periods.publish + 1;
         let group = &self.groups[g];
         for &x in [group.me].iter().chain(&group.sentinels).chain(&group.replicas) {

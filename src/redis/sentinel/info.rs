@@ -47,6 +47,10 @@ impl Sentinel {
         self.instances[x].slave.master_link_down = 0;
         let mut role = Role::Unknown;
         for line in lines(text) {
+            // No other line says anything to a sentinel.
+            if !line.starts_with(['r', 'm', 's']) {
+                continue;
+            }
             let Some(colon) = memchr::memchr(b':', line.as_bytes()) else { continue };
             let (name, value) = (&line[..colon], &line[colon + 1..]);
             match name {

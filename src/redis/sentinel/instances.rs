@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Sentinel;
-use super::state::{Group, GroupId, Instance, InstanceId, Link, Ms, PeerInfo, Role, SlaveInfo, State};
+use super::state::{Calm, Group, GroupId, Instance, InstanceId, Link, Ms, PeerInfo, Role, SlaveInfo, State};
 use crate::params::sentinel::{
     BAD_PORT, DUPLICATE_MASTER, DUPLICATE_REPLICA, DUPLICATE_SENTINEL, UNRESOLVED,
 };
@@ -82,6 +82,7 @@ impl Sentinel {
                 stale_hello: None,
             },
             because: FactId::NONE,
+            calm: Calm::default(),
         })
     }
 

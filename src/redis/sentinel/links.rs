@@ -152,6 +152,7 @@ impl Sentinel {
                 Asked::Discard => {}
                 Asked::Ping(x) => self.ping_reply(cx, x, value, now),
                 Asked::Info(x) => {
+                    self.upheavals += 1;
                     if let (false, Some(text)) = (value.is_error(), value.as_str()) {
                         self.refresh_info(cx, x, text, now);
                     }
@@ -195,6 +196,7 @@ impl Sentinel {
 
     /// redis: instanceLinkCloseConnection @7.0.15
     pub(super) fn close_commands(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        self.upheavals += 1;
         let l = &mut self.links[link];
         if let Some(cc) = l.cc.take() {
             l.pending = 0;
@@ -206,6 +208,7 @@ impl Sentinel {
 
     /// redis: instanceLinkCloseConnection @7.0.15
     pub(super) fn close_pubsub(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        self.upheavals += 1;
         let l = &mut self.links[link];
         if let Some(pc) = l.pc.take() {
             l.disconnected = true;

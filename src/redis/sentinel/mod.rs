@@ -28,13 +28,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::clients::Client;
-use self::state::{Group, GroupId, Instance, InstanceId, Link, LinkId, Ms, Slab, State};
+use self::state::{Calm, Group, GroupId, Instance, InstanceId, Link, LinkId, Ms, Role, Slab, State, flag};
 use super::pubsub::PubSub;
 use super::server::command::request;
 use super::{Cx, Disk, Effect, Input, Message, Timer};
 use crate::base::{Dur, Rng};
 use crate::params::{Config, SentinelConf};
-use crate::trace::sentinel::{Detail, Kind, SentinelNote};
+use crate::trace::sentinel::{Detail, Kind, SentinelNote, Watched};
 use crate::trace::{ConnId, Fact};
 
 /// The channel on which sentinels find each other.
@@ -130,6 +130,8 @@ pub struct Sentinel {
     hello_version: u32,
     /// The process has ended by its own hand: nothing more is done.
     crashed: bool,
+    /// How often something happened that may change what the timer does next about any instance.
+    upheavals: u32,
     /// Words of commands that are sent all the time.
     ping: Arc<[Vec<u8>]>,
     info: Arc<[Vec<u8>]>,
@@ -180,6 +182,7 @@ impl Sentinel {
             ip: cx.ip,
             hello_version: 0,
             crashed: false,
+            upheavals: 1,
             ping: request(&["PING"]),
             info: request(&["INFO"]),
         };
@@ -232,7 +235,10 @@ impl Sentinel {
             },
             Input::ConnectFailed { conn, tag, .. } | Input::Closed { conn, tag } => {
                 match links::unpack(tag) {
-                    Some((link, _)) => self.link_lost(cx, link, conn),
+                    Some((link, _)) => {
+                        self.upheavals += 1;
+                        self.link_lost(cx, link, conn);
+                    }
                     None => self.client_gone(conn),
                 }
             }
@@ -302,6 +308,10 @@ impl Sentinel {
 
     /// redis: sentinelHandleRedisInstance @7.0.15
     fn handle_instance(&mut self, cx: &mut Cx<'_>, x: InstanceId, now: Ms) {
+        let calm = &self.instances[x].calm;
+        if calm.upheavals == self.upheavals && now < calm.until && !self.tilt {
+            return;
+        }
         self.reconnect(cx, x, now);
         self.send_periodic(cx, x, now);
         if self.tilt {
@@ -321,6 +331,46 @@ impl Sentinel {
             self.failover_step(cx, g, now);
             self.ask_others(cx, g, now, false);
         }
+        self.instances[x].calm = Calm { upheavals: self.upheavals, until: self.calm_until(x) };
+    }
+
+    /// Before this time there is nothing to do about the instance, as long as no upheaval comes: what else happens
+    /// only makes it later. Whatever [`Sentinel::handle_instance`] does at times must be asked for here. 0 if nothing
+    /// is known.
+    fn calm_until(&self, x: InstanceId) -> Ms {
+        let instance = &self.instances[x];
+        let (link, group) = (&self.links[instance.link], &self.groups[instance.group]);
+        let usual = instance.flags == 0
+            && self.instances[group.me].flags == 0
+            && group.state == State::None
+            && !link.disconnected
+            && link.act_ping == 0;
+        if !usual {
+            return 0;
+        }
+        let ping_period = instance.down_after.min(self.periods.ping);
+        let ping = (link.last_pong + ping_period).max(link.last_ping + ping_period / 2);
+        let mut until = ping.min(instance.last_pub + self.periods.publish);
+        if link.pc.is_some() {
+            let silent = link.pc_last_activity + self.periods.publish * 3;
+            until = until.min(silent.max(link.pc_conn_time + self.periods.min_link_reconnect));
+        }
+        match instance.kind {
+            Watched::Sentinel => {}
+            _ if instance.info_refresh == 0 => return 0,
+            Watched::Slave if instance.slave.master_link_down != 0 => return 0,
+            _ => until = until.min(instance.info_refresh + self.periods.info),
+        }
+        if instance.is_master() {
+            let forgets = |&s: &InstanceId| {
+                let peer = &self.instances[s];
+                peer.is(flag::MASTER_DOWN) || peer.peer.leader.is_some()
+            };
+            if instance.role == Role::Slave || group.sentinels.iter().any(forgets) {
+                return 0;
+            }
+        }
+        until + 1
     }
 
     // ---- what others read -----------------------------------------------------------------------

@@ -56,9 +56,14 @@ impl Sentinel {
         };
         self.send_words(cx, x, Asked::Ping(x), words);
         let link = self.link_mut(x);
+        let shared = link.users > 1;
         link.last_ping = now;
         if link.act_ping == 0 {
             link.act_ping = now;
+        }
+        if shared {
+            // Those who share the connection wait for the answer too.
+            self.upheavals += 1;
         }
     }
 
@@ -70,6 +75,9 @@ impl Sentinel {
             Value::Status(_) | Value::Error(_) => value.as_str().unwrap_or(""),
             _ => "",
         };
+        if text != "PONG" {
+            self.upheavals += 1;
+        }
         if ["PONG", "LOADING", "MASTERDOWN"].iter().any(|good| text.starts_with(good)) {
             let link = self.link_mut(x);
             link.last_avail = now;

@@ -81,6 +81,14 @@ pub struct Instance {
     pub peer: PeerInfo,
     /// The fact that made it down, or that ended the link to it: the cause of what follows.
     pub because: FactId,
+    pub calm: Calm,
+}
+
+/// Until when there is nothing to do about an instance, if the sentinel has seen no more than so many upheavals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calm {
+    pub upheavals: u32,
+    pub until: Ms,
 }
 
 /// What a replica's INFO said.

@@ -149,6 +149,9 @@ impl Sentinel {
         }
         client.last_command = Some(full_name);
         self.commands += 1;
+        if !["ping", "publish"].contains(&spec.name) {
+            self.upheavals += 1;
+        }
         (spec.run)(self, cx, conn, words)
     }
 }

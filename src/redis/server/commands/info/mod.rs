@@ -51,7 +51,10 @@ pub(in crate::redis) struct Fields(pub String);
 
 impl Fields {
     pub fn put(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = write!(self.0, "{name}:{value}\r\n");
+        self.0.push_str(name);
+        self.0.push(':');
+        let _ = write!(self.0, "{value}");
+        self.0.push_str("\r\n");
     }
     fn all<const N: usize>(&mut self, fields: [(&str, u64); N]) {
         fields.iter().for_each(|(name, value)| self.put(name, value));
@@ -62,28 +65,30 @@ impl Fields {
 ///
 /// redis: infoCommand, genInfoSectionDict @7.0.15
 pub fn run(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let default = SECTIONS.iter().map(|s| s.name.to_string()).filter(|name| name != "commandstats");
+    let is_default = |name: &str| name != "commandstats";
     let mut chosen: BTreeSet<String> = BTreeSet::new();
-    if args.len() == 1 {
-        chosen.extend(default.clone());
-    }
+    let mut default = args.len() == 1;
     let mut all = false;
     for word in &args[1..] {
         match shown(word).to_ascii_lowercase() {
-            w if w == "default" => chosen.extend(default.clone()),
+            w if w == "default" => default = true,
             w if w == "all" || w == "everything" => all = true,
             w if w == "modules" => chosen.extend(["module_list".to_string()]),
             w => chosen.extend([w]),
         }
     }
-    let parts: Vec<String> = SECTIONS
-        .iter()
-        .filter(|section| all || chosen.contains(section.name))
-        .map(|section| {
-            let mut fields = Fields(format!("# {}\r\n", section.title));
-            (section.write)(s, cx, &mut fields);
-            fields.0
-        })
-        .collect();
-    Some(Value::text(parts.join("\r\n")))
+    let mut text = Fields(String::with_capacity(4096));
+    for section in SECTIONS {
+        if !(all || default && is_default(section.name) || chosen.contains(section.name)) {
+            continue;
+        }
+        if !text.0.is_empty() {
+            text.0.push_str("\r\n");
+        }
+        text.0.push_str("# ");
+        text.0.push_str(section.title);
+        text.0.push_str("\r\n");
+        (section.write)(s, cx, &mut text);
+    }
+    Some(Value::Verbatim { format: *b"txt", text: text.0.into_bytes() })
 }
