@@ -252,7 +252,7 @@ pub struct Cx<'a> {
     /// What led to the current input.
     pub cause: FactId,
     /// What work costs here.
-    pub machine: machine::Machine,
+    pub machine: &'a machine::Machine,
     /// No byte can be written to the disk.
     pub disk_full: bool,
     pub out: &'a mut Vec<Effect>,
@@ -261,7 +261,7 @@ pub struct Cx<'a> {
     pub packets: &'a mut Spare,
     pub(crate) at: SimTime,
     /// What rewriting a configuration file takes on this machine.
-    pub(crate) rewrite: crate::base::Quantiles,
+    pub(crate) rewrite: &'a crate::base::Quantiles,
     /// What the process has spent in this turn on work that its log lines show. What it sends leaves
     /// when the turn is over.
     pub(crate) spent: Dur,

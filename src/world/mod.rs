@@ -455,13 +455,13 @@ impl World {
             names: &mut self.names,
             trace: &mut self.trace,
             cause: FactId::NONE,
-            machine: self.plan.host.machine,
+            machine: &self.plan.host.machine,
             disk_full: h.disk_full,
             out: &mut outbox,
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
-            rewrite: self.plan.host.rewrite,
+            rewrite: &self.plan.host.rewrite,
             spent: Dur::ZERO,
         };
         if let Some((input, cause)) = first {
@@ -469,6 +469,7 @@ impl World {
             read(&mut self.net, &input, host, now);
             program.handle(&mut cx, input);
         }
+        let reads = reads && !h.inbox.is_empty();
         if reads {
             put_in_rounds(&mut h.inbox);
         }
@@ -502,11 +503,16 @@ impl World {
         }
         self.apply(host, &mut outbox);
         self.outbox = outbox;
-        ended.into_iter().for_each(|conn| self.release(conn));
+        if !ended.is_empty() {
+            ended.into_iter().for_each(|conn| self.release(conn));
+        }
     }
 
     /// Carries out what a turn wanted done.
     fn apply(&mut self, host: HostId, outbox: &mut Vec<Effect>) {
+        if outbox.is_empty() {
+            return;
+        }
         let mut leave = self.now;
         for effect in outbox.iter() {
             match effect {
@@ -528,7 +534,9 @@ impl World {
             self.queue.push(leave, Ev::Free { host, life });
         }
         let mut exit = None;
-        for effect in outbox.drain(..) {
+        // From the end, which leaves nothing behind to be dropped.
+        outbox.reverse();
+        while let Some(effect) = outbox.pop() {
             match effect {
                 Effect::Send(conn, message, cause) => {
                     let c = self.net.conn(conn);
@@ -716,7 +724,7 @@ impl World {
         }
     }
 
-    /// Most turns are a tick of a server's cron that finds nothing to do. Such a turn is not carried out,
+    /// Most turns are a tick of a server's cron, or of a sentinel's, that finds nothing to do. Such a turn is not carried out,
     /// only counted; [`World::every_turn`] is there to show that it makes no difference. Returns how long
     /// after it the next tick is due, or `None` if there is something to do.
     fn idle_tick(&mut self, host: HostId, index: usize) -> Option<Dur> {
@@ -728,7 +736,11 @@ impl World {
             return None;
         }
         let now = h.clock.read(self.now);
-        h.server_mut()?.idle_tick(now)
+        match h.program.as_mut()? {
+            Program::Server(s) => s.idle_tick(now),
+            Program::Sentinel(s) => s.idle_tick(now),
+            _ => None,
+        }
     }
 
     // ---- processes ------------------------------------------------------------------------------
@@ -765,13 +777,13 @@ impl World {
             names: &mut self.names,
             trace: &mut self.trace,
             cause: FactId::NONE,
-            machine: self.plan.host.machine,
+            machine: &self.plan.host.machine,
             disk_full: h.disk_full,
             out: &mut outbox,
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
-            rewrite: self.plan.host.rewrite,
+            rewrite: &self.plan.host.rewrite,
             spent: Dur::ZERO,
         };
         match &mut h.program {

@@ -33,6 +33,9 @@ struct Item {
     ev: Ev,
 }
 
+/// Later than every event.
+const NEVER: u128 = u128::MAX;
+
 #[derive(Debug)]
 struct Level {
     /// One bit for each slot that holds something.
@@ -153,25 +156,32 @@ impl Queue {
 
     /// The next event, if it is due by this time.
     pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, Ev)> {
-        let near = self.near.0.last().map_or(u128::MAX, Item::key);
-        let tick = self.ticks.0.front().map_or(u128::MAX, Item::key);
+        let near = self.near.0.last().map_or(NEVER, Item::key);
+        let tick = self.ticks.0.front().map_or(NEVER, Item::key);
         let lane = near.min(tick);
         let lane_at = (lane >> 64) as u64;
-        self.wheel.turn_to(lane_at.min(limit.0));
-        let item = match self.wheel.front.last() {
-            Some(i) if i.key() < lane => {
-                if i.at > limit.0 {
+        let first = lane_at.min(limit.0);
+        if !self.wheel.front.is_empty() || self.wheel.bound <= first {
+            self.wheel.turn_to(first);
+            if let Some(item) = self.wheel.front.last().filter(|item| item.key() < lane) {
+                if item.at > limit.0 {
                     return None;
                 }
-                self.wheel.front.pop()
+                let item = self.wheel.front.pop()?;
+                return Some(self.popped(item));
             }
-            _ if lane_at > limit.0 => None,
-            _ if near <= tick => self.near.0.pop(),
-            _ => self.ticks.0.pop_front(),
-        }?;
+        }
+        if lane_at > limit.0 {
+            return None;
+        }
+        let item = if near <= tick { self.near.0.pop() } else { self.ticks.0.pop_front() }?;
+        Some(self.popped(item))
+    }
+
+    fn popped(&mut self, item: Item) -> (SimTime, Ev) {
         self.len -= 1;
         self.clock = SimTime(item.at);
-        Some((self.clock, item.ev))
+        (self.clock, item.ev)
     }
 
     pub fn len(&self) -> usize {

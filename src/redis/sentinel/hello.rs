@@ -126,10 +126,16 @@ impl Sentinel {
 
     /// The sender, if its last hello had the same text.
     fn heard_before(&self, text: &str) -> Option<Heard> {
-        let mut commas = memchr::memchr_iter(b',', text.as_bytes()).skip(3);
-        let start = commas.next()? + 1;
-        let end = commas.next().unwrap_or(text.len());
-        let group = &self.groups[self.group(&text[start..end])?];
+        let g = match self.order[..] {
+            [only] => only,
+            _ => {
+                let mut commas = memchr::memchr_iter(b',', text.as_bytes()).skip(3);
+                let start = commas.next()? + 1;
+                let end = commas.next().unwrap_or(text.len());
+                self.group(&text[start..end])?
+            }
+        };
+        let group = &self.groups[g];
         if group.hello.as_ref().is_some_and(|h| h.words.last().is_some_and(|w| w == text.as_bytes())) {
             return Some(Heard::FromMe);
         }

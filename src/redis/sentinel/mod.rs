@@ -32,7 +32,7 @@ use self::state::{Calm, Group, GroupId, Instance, InstanceId, Link, LinkId, Ms, 
 use super::pubsub::PubSub;
 use super::server::command::request;
 use super::{Cx, Disk, Effect, Input, Message, Timer};
-use crate::base::{Dur, Rng};
+use crate::base::{Dur, NodeTime, Rng};
 use crate::params::{Config, SentinelConf};
 use crate::trace::sentinel::{Detail, Kind, SentinelNote, Watched};
 use crate::trace::{ConnId, Fact};
@@ -132,6 +132,8 @@ pub struct Sentinel {
     crashed: bool,
     /// How often something happened that may change what the timer does next about any instance.
     upheavals: u32,
+    /// The least of its instances' times.
+    calm: Calm,
     /// Words of commands that are sent all the time.
     ping: Arc<[Vec<u8>]>,
     info: Arc<[Vec<u8>]>,
@@ -183,6 +185,7 @@ impl Sentinel {
             hello_version: 0,
             crashed: false,
             upheavals: 1,
+            calm: Calm::default(),
             ping: request(&["PING"]),
             info: request(&["INFO"]),
         };
@@ -269,14 +272,15 @@ impl Sentinel {
         self.check_tilt(cx, now);
         // Only the last master of a run that is ready changes its address; others wait for the next.
         let mut switch = None;
+        let (upheavals, mut until) = (self.upheavals, Ms::MAX);
         for i in 0..self.order.len() {
             let g = self.order[i];
-            self.handle_instance(cx, self.groups[g].me, now);
+            until = until.min(self.handle_instance(cx, self.groups[g].me, now));
             for j in 0..self.groups[g].replicas.len() {
-                self.handle_instance(cx, self.groups[g].replicas[j], now);
+                until = until.min(self.handle_instance(cx, self.groups[g].replicas[j], now));
             }
             for j in 0..self.groups[g].sentinels.len() {
-                self.handle_instance(cx, self.groups[g].sentinels[j], now);
+                until = until.min(self.handle_instance(cx, self.groups[g].sentinels[j], now));
             }
             if self.crashed {
                 return;
@@ -288,8 +292,34 @@ impl Sentinel {
         if let Some(g) = switch {
             self.switch_to_promoted(cx, g);
         }
+        self.calm = Calm { upheavals, until };
+        let period = self.next_period();
+        cx.arm(Timer::Cron, period);
+    }
+
+    /// Time to the next run of the timer: its frequency is drawn anew each time.
+    ///
+    /// redis: sentinelTimer @7.0.15
+    fn next_period(&mut self) -> Dur {
         self.hz = HZ + self.random.below(HZ);
-        cx.arm(Timer::Cron, Dur::ms(u64::from(1000 / self.hz)));
+        Dur::ms(u64::from(1000 / self.hz))
+    }
+
+    /// A turn that consists of a run of the timer which finds nothing to do: how long after it the next is due.
+    /// `None`, and nothing changed, if there may be something to do.
+    pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
+        let now = now.ms() as Ms;
+        let in_time = (0..=self.periods.tilt_trigger).contains(&(now - self.previous_time));
+        if self.calm.upheavals != self.upheavals
+            || now >= self.calm.until
+            || self.tilt
+            || !in_time
+            || self.crashed
+        {
+            return None;
+        }
+        self.previous_time = now;
+        Some(self.next_period())
     }
 
     /// Too much time, or less than none, since the last run: the clock is odd, or the process stood
@@ -306,17 +336,19 @@ impl Sentinel {
         self.previous_time = now;
     }
 
+    /// Does what is due about an instance; returns the time before which nothing more is: see [`Calm`].
+    ///
     /// redis: sentinelHandleRedisInstance @7.0.15
-    fn handle_instance(&mut self, cx: &mut Cx<'_>, x: InstanceId, now: Ms) {
-        let calm = &self.instances[x].calm;
+    fn handle_instance(&mut self, cx: &mut Cx<'_>, x: InstanceId, now: Ms) -> Ms {
+        let calm = self.instances[x].calm;
         if calm.upheavals == self.upheavals && now < calm.until && !self.tilt {
-            return;
+            return calm.until;
         }
         self.reconnect(cx, x, now);
         self.send_periodic(cx, x, now);
         if self.tilt {
             if now - self.tilt_start < self.periods.tilt {
-                return;
+                return 0;
             }
             self.tilt = false;
             self.event(cx, Kind::TiltOver, None, Detail::Words("#tilt mode exited".into()));
@@ -331,7 +363,9 @@ impl Sentinel {
             self.failover_step(cx, g, now);
             self.ask_others(cx, g, now, false);
         }
-        self.instances[x].calm = Calm { upheavals: self.upheavals, until: self.calm_until(x) };
+        let until = self.calm_until(x);
+        self.instances[x].calm = Calm { upheavals: self.upheavals, until };
+        until
     }
 
     /// Before this time there is nothing to do about the instance, as long as no upheaval comes: what else happens
