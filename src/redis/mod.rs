@@ -31,7 +31,7 @@ use registry::Registry;
 
 pub use bus::nodes_conf::NodesImage;
 pub use repl::stream::Chunk;
-pub use server::keyspace::Keyspace;
+pub use server::keyspace::{Keyspace, Moment};
 
 /// Where a process listens.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -206,20 +206,49 @@ pub struct Rdb {
     pub by_master: bool,
 }
 
+/// The dataset that a file holds.
+#[derive(Clone, Debug)]
+pub enum Held {
+    Data(Arc<Keyspace>),
+    /// That of the process which writes the file, as it was at this moment.
+    Then(Moment),
+}
+
+impl Held {
+    /// The moment, unless there is a copy.
+    pub fn then(&self) -> Option<Moment> {
+        if let Held::Then(moment) = *self { Some(moment) } else { None }
+    }
+    /// Makes it independent of the dataset of the process.
+    pub fn settle(&mut self, db: &Keyspace) {
+        if let Some(moment) = self.then() {
+            *self = Held::Data(Arc::new(db.at(moment)));
+        }
+    }
+}
+
 /// The append-only file as a loading server would find it: the dataset that its commands make, rather
 /// than the commands.
 #[derive(Clone, Debug)]
 pub struct AofImage {
     /// What write(2) gave the kernel: survives the process.
-    pub written: Arc<Keyspace>,
+    pub written: Held,
     /// What is on the platters: survives the machine. Empty if the file never got there.
-    pub synced: Arc<Keyspace>,
+    pub synced: Held,
     /// The part that the last rewrite made, and everything.
     pub base_bytes: u64,
     pub bytes: u64,
     pub synced_bytes: u64,
     /// The number in the names of the files.
     pub sequence: u64,
+}
+
+impl AofImage {
+    /// The process that writes it ends, with this dataset.
+    pub fn settle(&mut self, db: &Keyspace) {
+        self.written.settle(db);
+        self.synced.settle(db);
+    }
 }
 
 /// A replication id: 160 random bits, shown as 40 hex digits.

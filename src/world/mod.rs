@@ -853,6 +853,9 @@ impl World {
     fn forget_process(&mut self, host: HostId, fact: FactId, power: Power) {
         let h = &mut self.hosts[host];
         h.power = power;
+        if let (Some(Program::Server(s)), Some(aof)) = (&h.program, &mut h.disk.aof) {
+            Arc::make_mut(aof).settle(&s.db);
+        }
         h.program = None;
         h.inbox.clear();
         h.waits_for = None;

@@ -4,6 +4,7 @@
 //! Knows nothing of commands, replicas and clocks: whether a key has expired is for the server to say.
 
 pub mod dump;
+mod journal;
 mod long_double;
 mod lzf;
 mod object;
@@ -15,8 +16,10 @@ use std::sync::Arc;
 
 use crate::slot::{SLOTS, key_slot};
 
+use journal::Journal;
 use slots::Slots;
 
+pub use journal::Moment;
 pub use long_double::{LongDouble, Parsed};
 pub use object::{Form, Hash, Kind, List, Object, Set, ZSet, integer};
 pub use score::Score;
@@ -31,6 +34,8 @@ pub struct Keyspace {
     len: u64,
     inserted: u64,
     bytes: u64,
+    /// What it was before; none if no former state is of use.
+    journal: Option<Journal>,
 }
 
 /// A key's value, and how many keys had been inserted before it.
@@ -72,8 +77,12 @@ impl Keyspace {
         self.slots.get_mut(slot)
     }
 
+    fn entry(&self, key: &[u8]) -> Option<&Entry> {
+        self.slot(key_slot(key))?.get(key)
+    }
+
     pub fn get(&self, key: &[u8]) -> Option<&Object> {
-        Some(&self.slot(key_slot(key))?.get(key)?.object)
+        Some(&self.entry(key)?.object)
     }
     pub fn contains(&self, key: &[u8]) -> bool {
         self.get(key).is_some()
@@ -81,11 +90,11 @@ impl Keyspace {
 
     /// How the string of a key is held.
     pub fn form(&self, key: &[u8]) -> Form {
-        let entry = self.slot(key_slot(key)).and_then(|keys| keys.get(key));
-        entry.map_or(Form::default(), |e| e.form)
+        self.entry(key).map_or(Form::default(), |e| e.form)
     }
     /// Notes how the string of a key is held, until it changes.
     pub fn hold_as(&mut self, key: &[u8], form: Form) {
+        self.note(key);
         if let Some(entry) = self.slot_mut(key_slot(key)).get_mut(key) {
             entry.form = form;
         }
@@ -93,6 +102,7 @@ impl Keyspace {
 
     /// Changes the value of a key in place; `None` if there is no such key.
     pub fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Object) -> R) -> Option<R> {
+        self.note(key);
         let entry = self.slot_mut(key_slot(key)).get_mut(key)?;
         let before = entry.object.bytes();
         let out = change(&mut entry.object);
@@ -107,30 +117,33 @@ impl Keyspace {
     ///
     /// redis: dbAdd, dbOverwrite @7.0.15
     pub fn set(&mut self, key: &[u8], object: Object) {
-        let slot = key_slot(key);
-        let bytes = object.bytes();
-        let number = self.inserted;
-        let keys = self.slot_mut(slot);
-        if let Some(entry) = keys.get_mut(key) {
-            let before = entry.object.bytes();
+        self.note(key);
+        if let Some(entry) = self.slot_mut(key_slot(key)).get_mut(key) {
+            let (before, after) = (entry.object.bytes(), object.bytes());
             entry.object = object;
             entry.form = Form::default();
-            self.bytes = self.bytes - before + bytes;
+            self.bytes = self.bytes - before + after;
             return;
         }
-        let bytes = entry_bytes(key, &object);
-        keys.insert(Arc::from(key), Entry { object, number, form: Form::default() });
-        self.bytes += bytes;
+        let number = self.inserted;
         self.inserted += 1;
+        self.add(Arc::from(key), Entry { object, number, form: Form::default() });
+    }
+
+    /// Puts a key in that is not there.
+    fn add(&mut self, key: Bytes, entry: Entry) {
+        self.bytes += entry_bytes(&key, &entry.object);
         self.len += 1;
+        self.slot_mut(key_slot(&key)).insert(key, entry);
     }
 
     /// Removes a key with its expiry. redis: dbGenericDelete @7.0.15
     pub fn remove(&mut self, key: &[u8]) -> Option<Object> {
-        self.persist(key);
         if !self.contains(key) {
             return None;
         }
+        self.persist(key);
+        self.note(key);
         let gone = self.slot_mut(key_slot(key)).remove(key)?.object;
         self.len -= 1;
         self.bytes -= entry_bytes(key, &gone);
@@ -138,7 +151,7 @@ impl Keyspace {
     }
 
     pub fn clear(&mut self) {
-        *self = Keyspace::default();
+        self.note_all();
     }
 
     // ---- expiries -------------------------------------------------------------------------------
@@ -156,9 +169,13 @@ impl Keyspace {
     }
     /// redis: setExpire @7.0.15
     pub fn set_expire(&mut self, key: &[u8], at_ms: u64) {
+        if !self.contains(key) {
+            return;
+        }
+        self.note(key);
         if let Some(at) = self.expires.get_mut(key) {
             *at = at_ms;
-        } else if self.contains(key) {
+        } else {
             self.expires.insert(Arc::from(key), at_ms);
             self.bytes += EXPIRY_BYTES;
         }
@@ -168,6 +185,7 @@ impl Keyspace {
         if self.expires.is_empty() || !self.expires.contains(key) {
             return false;
         }
+        self.note(key);
         self.expires.remove(key);
         self.bytes -= EXPIRY_BYTES;
         true

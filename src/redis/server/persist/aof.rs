@@ -1,7 +1,8 @@
 //! The append-only file: what is in it, what is forced to disk and when, and its rewrite.
 //!
 //! The file is modelled by the dataset that its commands make and by its bytes: a server writes at the end
-//! of each turn, so what is in the file is always a state that the dataset had at the end of a turn.
+//! of each turn, so what is in the file is always a state that the dataset had at the end of a turn. The dataset
+//! remembers that state, rather than the file holding a copy: it is made when the process ends.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::params::AppendFsync;
 use crate::redis::repl::master::Job;
 use crate::redis::repl::stream::Command;
 use crate::redis::server::Server;
-use crate::redis::{AofImage, Cx, DiskWrite, Effect, Keyspace, Timer};
+use crate::redis::{AofImage, Cx, DiskWrite, Effect, Held, Keyspace, Timer};
 use crate::resp::command_len;
 use crate::trace::Fact;
 
@@ -21,6 +22,8 @@ const FAILURES: u64 = 3;
 const LONGEST_PAUSE_MINUTES: u64 = 60;
 /// SELECT 0, which begins a file.
 const SELECT: u64 = 23;
+/// A dataset remembers so many changes for its file, or as many as it has keys; then the file gets a copy.
+const REMEMBERED: u64 = 4096;
 /// A dump of nothing, as Redis writes it.
 pub const EMPTY_BASE: u64 = 88;
 
@@ -35,13 +38,13 @@ pub struct Aof {
     pub buffer: u64,
     selected: bool,
     /// What write(2) took, and what is known to be on the disk.
-    written: Arc<Keyspace>,
-    synced: Arc<Keyspace>,
+    written: Held,
+    synced: Held,
     synced_bytes: u64,
     /// The number in the file names.
     pub sequence: u64,
     /// A fsync runs in the background: what it will have forced to disk.
-    pub syncing: Option<(Arc<Keyspace>, u64)>,
+    pub syncing: Option<(Held, u64)>,
     /// unix seconds
     last_fsync: u64,
     postponed_since: u64,
@@ -66,8 +69,8 @@ impl Aof {
             base_bytes: 0,
             buffer: 0,
             selected: false,
-            written: Arc::default(),
-            synced: Arc::default(),
+            written: Held::Data(Arc::default()),
+            synced: Held::Data(Arc::default()),
             synced_bytes: 0,
             sequence: 0,
             syncing: None,
@@ -97,9 +100,32 @@ impl Aof {
         self.base_size_at_rewrite
     }
 
-    /// The same file, with what it holds known.
-    pub(super) fn holding(self, data: &Arc<Keyspace>) -> Aof {
-        Aof { written: data.clone(), synced: data.clone(), ..self }
+    /// All of the dataset as it is now has been given to the kernel.
+    fn wrote(&mut self, db: &mut Arc<Keyspace>) {
+        self.written = Held::Then(Arc::make_mut(db).remember());
+    }
+
+    /// The dataset has been loaded from the file.
+    pub(super) fn loaded(&mut self, db: &mut Arc<Keyspace>) {
+        self.wrote(db);
+        self.synced = self.written.clone();
+    }
+
+    fn held(&mut self) -> impl Iterator<Item = &mut Held> {
+        [&mut self.written, &mut self.synced].into_iter().chain(self.syncing.as_mut().map(|(held, _)| held))
+    }
+
+    /// The dataset forgets what the file needs no more, and all if that is too much.
+    fn release(&mut self, db: &mut Arc<Keyspace>) {
+        if db.remembered() > db.len().max(REMEMBERED) {
+            let now = Some(Arc::make_mut(db).remember());
+            self.held().filter(|held| held.then() != now).for_each(|held| held.settle(db));
+        }
+        match self.held().filter_map(|held| held.then()).min() {
+            Some(first) => Arc::make_mut(db).forget_before(first),
+            None if db.remembers() => Arc::make_mut(db).forget(),
+            None => {}
+        }
     }
 
     fn image(&self) -> Arc<AofImage> {
@@ -129,9 +155,11 @@ impl Server {
         (aof.bytes, aof.base_bytes, aof.sequence) =
             found.map_or((base, base, 1), |f| (f.bytes, f.base_bytes, f.sequence));
         aof.base_size_at_rewrite = aof.bytes;
-        aof.written = self.db.clone();
-        aof.synced = self.db.clone();
         aof.synced_bytes = aof.bytes;
+        match found {
+            Some(image) => (aof.written, aof.synced) = (image.written.clone(), image.synced.clone()),
+            None => aof.loaded(&mut self.db),
+        }
         if found.is_none() {
             cx.emit(Fact::AofCreated);
             cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
@@ -193,7 +221,7 @@ impl Server {
                 cx.emit(Fact::AofWritesAgain);
             }
             aof.bytes += std::mem::take(&mut aof.buffer);
-            aof.written = self.db.clone();
+            aof.wrote(&mut self.db);
         }
         if !(self.conf.no_appendfsync_on_rewrite && child) {
             match policy {
@@ -213,7 +241,8 @@ impl Server {
                 _ => {}
             }
         }
-        cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+        aof.release(&mut self.db);
+        cx.persist(DiskWrite::Aof(Some(aof.image())));
     }
 
     /// The background thread is done. redis: aof_background_fsync @7.0.15
@@ -222,7 +251,8 @@ impl Server {
         if let Some((data, bytes)) = aof.syncing.take() {
             aof.synced = data;
             aof.synced_bytes = bytes;
-            cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+            aof.release(&mut self.db);
+            cx.persist(DiskWrite::Aof(Some(aof.image())));
         }
     }
 
@@ -276,7 +306,10 @@ impl Server {
         if !aof.on {
             // Without `appendonly` there is a file now, and nothing is added to it.
             aof.on = self.conf.appendonly;
-            aof.written = if aof.on { self.db.clone() } else { child.data.clone() };
+            aof.written = Held::Data(child.data.clone());
+            if aof.on {
+                aof.wrote(&mut self.db);
+            }
         }
         let since = aof.bytes.saturating_sub(child.aof_bytes);
         aof.base_bytes = if child.data.is_empty() { EMPTY_BASE } else { child.bytes };
@@ -286,10 +319,11 @@ impl Server {
         // The child forced the base to disk; what came since is where it was.
         aof.synced_bytes = aof.synced_bytes.saturating_sub(child.aof_bytes) + aof.base_bytes;
         if aof.synced_bytes <= aof.base_bytes {
-            aof.synced = child.data.clone();
+            aof.synced = Held::Data(child.data.clone());
             aof.synced_bytes = aof.base_bytes;
         }
-        cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+        aof.release(&mut self.db);
+        cx.persist(DiskWrite::Aof(Some(aof.image())));
     }
 
     /// CONFIG SET appendonly. redis: startAppendOnly, stopAppendOnly @7.0.15
@@ -303,8 +337,19 @@ impl Server {
             }
         } else if !want && on {
             self.flush_aof(cx, true);
-            self.persist.aof.on = false;
+            self.stop_aof(cx);
             self.kill_child(Job::Aof);
+        }
+    }
+
+    /// Nothing more is added to the file: what it holds is no longer what the dataset was.
+    pub(super) fn stop_aof(&mut self, cx: &mut Cx<'_>) {
+        let aof = &mut self.persist.aof;
+        aof.on = false;
+        if self.db.remembers() {
+            aof.held().for_each(|held| held.settle(&self.db));
+            aof.release(&mut self.db);
+            cx.persist(DiskWrite::Aof(Some(aof.image())));
         }
     }
 
@@ -315,7 +360,7 @@ impl Server {
         if !self.conf.appendonly {
             return;
         }
-        self.persist.aof.on = false;
+        self.stop_aof(cx);
         if self.persist.child.is_some() {
             self.persist.aof.rewrite_scheduled = true;
         } else {

@@ -6,7 +6,7 @@ use crate::base::Dur;
 use crate::redis::repl::History;
 use crate::redis::repl::stream::Backlog;
 use crate::redis::server::{FIRST_CRON, Server};
-use crate::redis::{Cx, Disk, DiskWrite, Keyspace, Message, Rdb, Timer};
+use crate::redis::{Cx, Disk, DiskWrite, Held, Keyspace, Message, Rdb, Timer};
 use crate::trace::Fact;
 
 /// Events are served after each so many bytes; a smaller file is loaded in one go.
@@ -50,7 +50,9 @@ impl Server {
         if self.conf.appendonly {
             match &disk.aof {
                 Some(image) => {
-                    let data = image.written.clone();
+                    let Held::Data(data) = image.written.clone() else {
+                        unreachable!("the process that wrote it has ended")
+                    };
                     let time = cx.machine.load(data.len(), image.bytes);
                     self.open_aof(cx, Some(image));
                     self.begin_loading(cx, Some(data), image.bytes, time, From::Aof, false);
@@ -141,6 +143,9 @@ impl Server {
         self.loading = false;
         self.keys_loaded = data.len();
         self.all_touched(Some(&data));
+        if l.from == From::Master {
+            self.stop_aof(cx);
+        }
         self.db = data;
         let (keys, ms) = (self.db.len(), l.time.as_ms());
         match l.from {
@@ -154,8 +159,7 @@ impl Server {
             }
             From::Aof => {
                 cx.emit(Fact::Loaded { keys, ms, source: "AOF" });
-                let found = self.persist.aof.clone();
-                self.persist.aof = found.holding(&self.db);
+                self.persist.aof.loaded(&mut self.db);
                 self.serve(cx);
             }
         }
@@ -180,7 +184,7 @@ impl Server {
     ///
     /// redis: readSyncBulkPayload @7.0.15
     pub(in crate::redis::server) fn begin_parsing(&mut self, cx: &mut Cx<'_>) {
-        self.persist.aof.on = false;
+        self.stop_aof(cx);
         let swap = self.repl.transfer.swap;
         if !swap {
             self.flush_old(cx);
@@ -215,7 +219,7 @@ impl Server {
             }
             return;
         }
-        self.persist.aof.on = false;
+        self.stop_aof(cx);
         self.kill_child(crate::redis::repl::master::Job::Disk);
         self.flush_old(cx);
         if let Some(h) = self.repl.expected

@@ -111,7 +111,7 @@ impl Server {
         let now = cx.now.unix();
         let child = Child {
             job,
-            data: self.db.clone(),
+            data: self.data(),
             bytes,
             history: self.history(),
             since: now,
@@ -129,6 +129,11 @@ impl Server {
         };
         self.persist.child = Some(child);
         cx.arm(Timer::Child, time);
+    }
+
+    /// All data as it is now, to be written somewhere.
+    pub(super) fn data(&self) -> Arc<Keyspace> {
+        if self.db.remembers() { Arc::new(self.db.snapshot()) } else { self.db.clone() }
     }
 
     /// The child is done with its work, or with a part of it.

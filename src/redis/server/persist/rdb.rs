@@ -72,7 +72,7 @@ impl Server {
         self.last_save = cx.now.unix();
         self.persist.bgsave_ok = true;
         let history = self.history();
-        let rdb = Rdb { data: self.db.clone(), repl: history, by_master: !self.repl.is_replica() };
+        let rdb = Rdb { data: self.data(), repl: history, by_master: !self.repl.is_replica() };
         cx.persist(DiskWrite::Rdb(Some(Arc::new(rdb))));
         cx.emit(Fact::Saved);
         true
