@@ -28,6 +28,8 @@ struct Claim {
 pub struct Owners {
     claims: Vec<Claim>,
     of_slot: Vec<Option<Process>>,
+    /// What each claim came to, at the last look.
+    won: Vec<(Process, SlotSet)>,
 }
 
 /// A slot that changed its owner.
@@ -74,18 +76,23 @@ impl Owners {
         let mut free = SlotSet::from_range(0..=SLOTS - 1);
         let mut moves = Vec::new();
         self.of_slot.resize(SLOTS.into(), None);
+        let before = std::mem::take(&mut self.won);
         for c in &claims {
             let mut won = free.clone();
             if let Some(id) = c.slots {
                 won.keep_all(w.names.slots(id));
             }
             free.remove_all(&won);
-            for slot in won.ranges().into_iter().flatten() {
+            let had = before.iter().find(|(process, _)| *process == c.process).map(|(_, had)| had);
+            // Nobody else can have taken what it had.
+            let new = had.map_or_else(|| won.clone(), |had| won.without(had));
+            for slot in new.ranges().into_iter().flatten() {
                 let now = &mut self.of_slot[usize::from(slot)];
                 if *now != Some(c.process) {
                     moves.push(Move { slot, from: now.replace(c.process), to: c.process });
                 }
             }
+            self.won.push((c.process, won));
         }
         moves.sort_unstable_by_key(|m| m.slot);
         moves

@@ -1,6 +1,7 @@
 //! Who owns which slot, by which epoch; how claims spread; replicas that change their master.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::super::Cx;
 use super::super::registry::ClaimId;
@@ -42,11 +43,11 @@ impl Bus {
         let new_owner = to.map(|r| self.row(r).id);
         let mut lost: BTreeMap<NodeId, SlotSet> = BTreeMap::new();
         let mut gained = SlotSet::EMPTY;
-        self.owners.give(slots, new_owner, |slot, old| {
+        self.owners.give(slots, new_owner, |run, old| {
             if let Some(o) = old {
-                lost.entry(o).or_default().insert(slot);
+                lost.entry(o).or_default().insert_range(run.clone());
             }
-            gained.insert(slot);
+            gained.insert_range(run);
         });
         for (owner, gone) in lost {
             let Some(r) = self.find(owner) else { continue };
@@ -151,21 +152,30 @@ impl Bus {
         let new = claimed.without(&bound);
         // Those that it claims as before are claimed.
         self.clear_not_claiming(&claimed.without(&new));
-        for slot in new.iter() {
-            if self.importing_from.contains_key(&slot) {
+        let mut take = |run: RangeInclusive<u16>, owner: Option<NodeId>| {
+            if owner == Some(me) && host.has_keys {
+                dirty.extend(run.clone());
+            }
+            if cur.is_some() && owner == Some(cur) {
+                ours += run.end() - run.start() + 1;
+            }
+            last_loser = owner.unwrap_or(NodeId::NONE);
+            taken.insert_range(run);
+        };
+        let alike = self.importing_from.is_empty() && self.owner_not_claiming.is_none();
+        for (run, owner) in new.ranges().into_iter().flat_map(|range| self.owners.runs_of(range)) {
+            let owner_epoch = owner.and_then(|o| self.find(o)).map_or(0, |r| self.row(r).config_epoch);
+            let weaker = owner.is_none() || owner_epoch < epoch;
+            if alike {
+                if weaker {
+                    take(run, owner);
+                }
                 continue;
             }
-            let owner = self.owners.get(slot);
-            let owner_epoch = owner.and_then(|o| self.find(o)).map_or(0, |r| self.row(r).config_epoch);
-            if owner.is_none() || self.not_claiming(slot) || owner_epoch < epoch {
-                if owner == Some(me) && host.has_keys {
-                    dirty.push(slot);
+            for slot in run.filter(|slot| !self.importing_from.contains_key(slot)) {
+                if weaker || self.not_claiming(slot) {
+                    take(slot..=slot, owner);
                 }
-                if cur.is_some() && owner == Some(cur) {
-                    ours += 1;
-                }
-                last_loser = owner.unwrap_or(NodeId::NONE);
-                taken.insert(slot);
             }
         }
         self.clear_not_claiming(&taken);

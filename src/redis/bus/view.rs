@@ -424,46 +424,45 @@ impl SlotOwners {
     }
     /// The runs of slots with the same owner, ascending, those that nobody owns too.
     pub fn runs(&self) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
-        let table = &self.table[..];
-        let mut first = 0;
-        std::iter::from_fn(move || {
-            let owner = *table.get(first)?;
-            let mut end = first + 1;
-            // Blocks at once: the compiler makes wide comparisons of them.
-            while let Some(block) = table.get(end..end + 64)
-                && block.iter().fold(0, |differs, n| differs | n.0 ^ owner.0) == 0
-            {
-                end += 64;
-            }
-            end += table[end..].iter().take_while(|&&n| n == owner).count();
-            let run = first as u16..=(end - 1) as u16;
-            first = end;
-            Some((run, Some(owner).filter(|n| n.is_some())))
-        })
+        runs(&self.table[..], 0)
     }
-    /// Gives the slots to a node, or to nobody; `changed` hears of each that another had, with who that was.
+    /// The runs of slots of this range with the same owner, ascending.
+    pub fn runs_of(
+        &self,
+        range: RangeInclusive<u16>,
+    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
+        runs(&self.table[..=usize::from(*range.end())], usize::from(*range.start()))
+    }
+    /// Gives the slots to a node, or to nobody; `changed` hears of each run that another had, with who that was.
     pub fn give(
         &mut self,
         slots: &SlotSet,
         to: Option<NodeId>,
-        mut changed: impl FnMut(u16, Option<NodeId>),
+        mut changed: impl FnMut(RangeInclusive<u16>, Option<NodeId>),
     ) {
-        let new = to.unwrap_or(NodeId::NONE);
-        if slots.iter().all(|slot| self.table[usize::from(slot)] == new) {
+        let (mut gained, mut left) = (0, 0);
+        let mut gone = Vec::new();
+        for (run, old) in slots.ranges().into_iter().flat_map(|range| self.runs_of(range)) {
+            if old != to {
+                let len = run.end() - run.start() + 1;
+                gained += if to.is_some() { len } else { 0 };
+                left += if old.is_some() { len } else { 0 };
+                changed(run.clone(), old);
+                gone.push(run);
+            }
+        }
+        if gone.is_empty() {
             return;
         }
+        self.unowned = self.unowned + left - gained;
         let table = Arc::make_mut(&mut self.table);
-        for slot in slots.iter() {
-            let old = std::mem::replace(&mut table[usize::from(slot)], new);
-            if old != new {
-                self.unowned = self.unowned + u16::from(old.is_some()) - u16::from(new.is_some());
-                changed(slot, Some(old).filter(|n| n.is_some()));
-            }
+        for run in gone {
+            table[usize::from(*run.start())..=usize::from(*run.end())].fill(to.unwrap_or(NodeId::NONE));
         }
     }
     /// Takes a table that says the same, if somebody has one.
     pub(in crate::redis) fn share(&mut self, known: &mut OwnerTables) {
-        match known.0.iter().find(|t| ***t == *self.table) {
+        match known.0.iter().find(|t| is_same(t, &self.table)) {
             Some(same) => self.table = same.clone(),
             None => {
                 if known.0.len() == OwnerTables::MOST {
@@ -474,8 +473,34 @@ impl SlotOwners {
         }
     }
     pub fn same_as(&self, other: &SlotOwners) -> bool {
-        Arc::ptr_eq(&self.table, &other.table) || self.table == other.table
+        is_same(&self.table, &other.table)
     }
+}
+
+/// The runs of equal owners in a table from a slot on.
+fn runs(
+    table: &[NodeId],
+    mut first: usize,
+) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
+    std::iter::from_fn(move || {
+        let owner = *table.get(first)?;
+        let mut end = first + 1;
+        // Blocks at once: the compiler makes wide comparisons of them.
+        while let Some(block) = table.get(end..end + 64)
+            && block.iter().fold(0, |differs, n| differs | n.0 ^ owner.0) == 0
+        {
+            end += 64;
+        }
+        end += table[end..].iter().take_while(|&&n| n == owner).count();
+        let run = first as u16..=(end - 1) as u16;
+        first = end;
+        Some((run, Some(owner).filter(|n| n.is_some())))
+    })
+}
+
+fn is_same(a: &Arc<[NodeId; SLOTS as usize]>, b: &Arc<[NodeId; SLOTS as usize]>) -> bool {
+    let differ = |(a, b): (&[NodeId], &[NodeId])| a.iter().zip(b).fold(0, |d, (a, b)| d | a.0 ^ b.0) != 0;
+    Arc::ptr_eq(a, b) || !a.chunks(64).zip(b.chunks(64)).any(differ)
 }
 
 impl Bus {

@@ -28,6 +28,8 @@ pub struct Topology {
     shards: Vec<Shard>,
     /// Shard of each slot; empty before the first answer.
     of_slot: Arc<Vec<u16>>,
+    /// The ranges of slots that it was made of, with their shards; none if it was changed since.
+    ranges: Vec<(std::ops::Range<usize>, u16)>,
 }
 
 impl Topology {
@@ -74,12 +76,13 @@ impl Topology {
             }
         };
         Arc::make_mut(&mut self.of_slot)[usize::from(slot)] = shard as u16;
+        self.ranges.clear();
     }
 
     /// Takes the answer to CLUSTER SLOTS of the node at `from`; false if it is none.
     pub fn replace(&mut self, slots: &Value, from: Addr) -> bool {
         let Some(rows) = slots.as_array() else { return false };
-        let mut of_slot = vec![NOBODY; usize::from(SLOTS)];
+        let mut ranges = Vec::new();
         let mut shards: Vec<Shard> = Vec::new();
         for row in rows {
             let Some([first, last, master, replicas @ ..]) = row.as_array() else { return false };
@@ -96,16 +99,24 @@ impl Topology {
             };
             let range =
                 first.clamp(0, i64::from(SLOTS)) as usize..(last + 1).clamp(0, i64::from(SLOTS)) as usize;
-            if let Some(part) = of_slot.get_mut(range) {
-                part.fill(shard as u16);
-            }
+            ranges.push((range, shard as u16));
         }
         // redis-cli and all libraries take a map without any slot for no map at all.
         if shards.is_empty() {
             return false;
         }
         self.shards = shards;
-        self.of_slot = Arc::new(of_slot);
+        // Most answers are the one before.
+        if ranges != self.ranges {
+            let mut of_slot = vec![NOBODY; usize::from(SLOTS)];
+            for (range, shard) in &ranges {
+                if let Some(part) = of_slot.get_mut(range.clone()) {
+                    part.fill(*shard);
+                }
+            }
+            self.of_slot = Arc::new(of_slot);
+            self.ranges = ranges;
+        }
         true
     }
 }
