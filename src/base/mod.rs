@@ -3,6 +3,7 @@
 //! Knows nothing of Redis, hosts or networks, and never of wall clocks, floats or hash maps.
 //! Read first: [`time`], then [`rng`].
 
+pub mod bytes;
 pub mod dist;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -11,6 +12,7 @@ pub mod id;
 pub mod rng;
 pub mod time;
 
+pub use bytes::Bytes;
 pub use dist::{Quantiles, exponential};
 pub use hex::Hex;
 pub use id::{Id, IdVec};

@@ -19,6 +19,7 @@ pub mod repl;
 pub mod sentinel;
 pub mod server;
 
+use crate::redis::repl::stream::Command;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ pub enum Message {
     /// A packet of the cluster bus.
     Bus(Box<Packet>),
     /// A command, as its arguments.
-    Request(Arc<[Vec<u8>]>),
+    Request(Command),
     /// A reply to a command.
     Reply(Value),
     /// Bytes of the replication stream, with the commands they hold.

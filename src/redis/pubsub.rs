@@ -1,5 +1,6 @@
 //! Publish and subscribe: who listens to which channel. Servers and sentinels both have one.
 
+use crate::base::Bytes;
 use std::collections::BTreeMap;
 
 use super::{Cx, Message};
@@ -12,10 +13,10 @@ use crate::trace::ConnId;
 /// deviates: Redis serves patterns in the order of a hash table; here they are sorted.
 #[derive(Clone, Debug, Default)]
 pub struct PubSub {
-    channels: BTreeMap<Vec<u8>, Vec<ConnId>>,
-    patterns: BTreeMap<Vec<u8>, Vec<ConnId>>,
+    channels: BTreeMap<Bytes, Vec<ConnId>>,
+    patterns: BTreeMap<Bytes, Vec<ConnId>>,
     /// Subscriptions of each client: its channels, then its patterns, each in order of subscription.
-    clients: BTreeMap<ConnId, [Vec<Vec<u8>>; 2]>,
+    clients: BTreeMap<ConnId, [Vec<Bytes>; 2]>,
 }
 
 /// Which table.
@@ -53,7 +54,7 @@ impl PubSub {
         (self.channels.len(), self.patterns.len())
     }
 
-    fn table(&mut self, which: Table) -> &mut BTreeMap<Vec<u8>, Vec<ConnId>> {
+    fn table(&mut self, which: Table) -> &mut BTreeMap<Bytes, Vec<ConnId>> {
         match which {
             Table::Channels => &mut self.channels,
             Table::Patterns => &mut self.patterns,
@@ -63,7 +64,7 @@ impl PubSub {
     /// Adds subscriptions; one answer for each name.
     ///
     /// redis: pubsubSubscribeChannel, pubsubSubscribePattern @7.0.15
-    pub fn subscribe(&mut self, cx: &mut Cx<'_>, conn: ConnId, which: Table, names: &[Vec<u8>]) {
+    pub fn subscribe(&mut self, cx: &mut Cx<'_>, conn: ConnId, which: Table, names: &[Bytes]) {
         for name in names {
             let own = &mut self.clients.entry(conn).or_default()[which as usize];
             if !own.contains(name) {
@@ -78,7 +79,7 @@ impl PubSub {
     /// Ends subscriptions: those named, or all of the table.
     ///
     /// redis: pubsubUnsubscribeChannel, pubsubUnsubscribeAllChannels @7.0.15
-    pub fn unsubscribe(&mut self, cx: &mut Cx<'_>, conn: ConnId, which: Table, names: &[Vec<u8>]) {
+    pub fn unsubscribe(&mut self, cx: &mut Cx<'_>, conn: ConnId, which: Table, names: &[Bytes]) {
         let all = names.is_empty();
         let names = match all {
             true => self.clients.get(&conn).map_or(Vec::new(), |own| own[which as usize].clone()),
@@ -97,7 +98,7 @@ impl PubSub {
 
     fn forget(&mut self, conn: ConnId, which: Table, name: &[u8]) {
         if let Some(own) = self.clients.get_mut(&conn) {
-            own[which as usize].retain(|n| n != name);
+            own[which as usize].retain(|n| **n != *name);
             if own.iter().all(Vec::is_empty) {
                 self.clients.remove(&conn);
             }

@@ -460,7 +460,7 @@ fn plan(scenario: &str, variant: &str, base: &Plan) -> Plan {
 /// have no contents that matter here; they share one.
 fn blobs(variant: &str) -> Disk {
     let mb: u64 = variant.rsplit_once('_').and_then(|(_, n)| n.parse().ok()).unwrap_or(1);
-    let value: Arc<[u8]> = Arc::from(vec![b'x'; 1000]);
+    let value = crate::base::Bytes::from(vec![b'x'; 1000]);
     let mut data = Keyspace::default();
     for i in 0..mb * 1000 {
         data.set(format!("key:{i}").as_bytes(), Object::String(value.clone()));

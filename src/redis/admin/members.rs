@@ -1,5 +1,6 @@
 //! `add-node` and `del-node`.
 
+use crate::base::Bytes;
 use super::super::{Addr, Cx};
 use super::check::Check;
 use super::create::meeting_point;
@@ -108,7 +109,7 @@ impl AddNode {
                 Event::Reply(Value::Array(found)) if found.is_empty() => {
                     t.say(cx, format!(">>> Send FUNCTION RESTORE to {new}"));
                     self.at = AddAt::Restore;
-                    let words = [b"FUNCTION".to_vec(), b"RESTORE".to_vec(), self.functions.clone()];
+                    let words = [Bytes::from(b"FUNCTION"), Bytes::from(b"RESTORE"), Bytes::from(&self.functions[..])];
                     Flow::Ask(self.node, words.into())
                 }
                 Event::Reply(Value::Array(_)) => {

@@ -1,6 +1,7 @@
 //! A slot goes from one node to another: the questions about it, and the move itself.
 
-use std::sync::Arc;
+use crate::base::Bytes;
+use crate::redis::repl::stream::Command as Words;
 
 use super::super::Cx;
 use super::super::server::command::request;
@@ -333,7 +334,7 @@ pub(super) struct MigrateKeys {
     slot: u16,
     how: How,
     at: At,
-    keys: Vec<Vec<u8>>,
+    keys: Vec<Bytes>,
     /// What DEBUG DIGEST-VALUE of the source said.
     digests: Vec<Value>,
     /// The error of the first attempt.
@@ -378,7 +379,7 @@ impl MigrateKeys {
                 }
                 Event::Reply(reply) => {
                     let keys = reply.as_array().unwrap_or_default().iter();
-                    self.keys = keys.filter_map(|k| k.as_bytes().map(<[u8]>::to_vec)).collect();
+                    self.keys = keys.filter_map(|k| k.as_bytes().map(Bytes::from)).collect();
                     if self.keys.is_empty() {
                         self.newline(t, cx);
                         return Flow::Done;
@@ -447,18 +448,18 @@ impl MigrateKeys {
 
     fn migrate(&self, t: &Tool, replace: bool) -> Flow {
         let to = t.addr(self.target);
-        let mut words: Vec<Vec<u8>> = vec![
-            b"MIGRATE".to_vec(),
-            to.ip.to_string().into_bytes(),
-            to.port.to_string().into_bytes(),
-            Vec::new(),
-            b"0".to_vec(),
-            t.options.timeout.to_string().into_bytes(),
+        let mut words: Vec<Bytes> = vec![
+            Bytes::from(b"MIGRATE"),
+            Bytes::from(to.ip.to_string()),
+            Bytes::from(to.port.to_string()),
+            Bytes::EMPTY,
+            Bytes::from(b"0"),
+            Bytes::from(t.options.timeout.to_string()),
         ];
         if replace {
-            words.push(b"REPLACE".to_vec());
+            words.push(Bytes::from(b"REPLACE"));
         }
-        words.push(b"KEYS".to_vec());
+        words.push(Bytes::from(b"KEYS"));
         words.extend(self.keys.iter().cloned());
         Flow::Ask(self.source, words.into())
     }
@@ -480,7 +481,7 @@ impl MigrateKeys {
         self.again(t, true)
     }
 
-    fn digest_command(&self) -> Arc<[Vec<u8>]> {
+    fn digest_command(&self) -> Words {
         let mut words = request(&["DEBUG", "DIGEST-VALUE"]).to_vec();
         words.extend(self.keys.iter().cloned());
         words.into()

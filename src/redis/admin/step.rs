@@ -1,5 +1,6 @@
 //! The steps of which operations are made, and how they talk with the machine that runs them.
 
+use crate::redis::repl::stream::Command;
 use std::sync::Arc;
 
 use super::super::Cx;
@@ -31,7 +32,7 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) enum Flow {
     /// A command to a node; the step hears the reply.
-    Ask(usize, Arc<[Vec<u8>]>),
+    Ask(usize, Command),
     /// For what a node sends further.
     Listen(usize),
     Connect(usize),

@@ -3,6 +3,8 @@
 //! A command occupies a `Lane` from its start to its end. It is routed by the map of slots, waits for a
 //! connection, is sent, and ends with an answer, or comes back here with trouble; [`Rules`] say what then.
 
+use crate::base::Bytes;
+use crate::redis::repl::stream::Command;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -53,7 +55,7 @@ impl AppSpec {
     }
 
     /// The key of this number that the client of this name writes.
-    pub fn key(&self, client: &str, n: u32) -> Vec<u8> {
+    pub fn key(&self, client: &str, n: u32) -> Bytes {
         key(&self.key_name(client), n)
     }
 }
@@ -225,7 +227,7 @@ impl App {
         self.chance.branch(salt);
     }
     /// The name of a key by its number.
-    pub fn key(&self, n: u32) -> Vec<u8> {
+    pub fn key(&self, n: u32) -> Bytes {
         key(&self.key_name, n)
     }
 
@@ -377,11 +379,11 @@ impl App {
         let (link, serial) = (lane.link, lane.serial);
         let asking = std::mem::take(&mut lane.asking);
         let name = key(&self.key_name, lane.key);
-        let words: Arc<[Vec<u8>]> = if lane.write {
+        let words: Command = if lane.write {
             let value = history::value(lane.version, self.spec.value_size as usize);
-            Arc::from([b"SET".to_vec(), name, value])
+            Arc::from([Bytes::from(b"SET"), name, value])
         } else {
-            Arc::from([b"GET".to_vec(), name])
+            Arc::from([Bytes::from(b"GET"), name])
         };
         if asking {
             self.links.ask(cx, link);
@@ -410,7 +412,7 @@ impl App {
                 lane.stage = Stage::Waits;
                 lane.deadline = self.spec.rules.timeout.map_or(NEVER, |t| cx.now + t + time);
                 let deadline = lane.deadline;
-                let words = [b"WAIT".to_vec(), replicas.to_string().into(), time.as_ms().to_string().into()];
+                let words = [Bytes::from(b"WAIT"), Bytes::from(replicas.to_string()), Bytes::from(time.as_ms().to_string())];
                 self.links.command(cx, link, Message::Request(Arc::from(words)), at, serial);
                 return self.expire_by(cx, deadline);
             }
@@ -626,6 +628,6 @@ impl App {
 }
 
 /// `<name><n>`
-fn key(name: &str, n: u32) -> Vec<u8> {
-    [name.as_bytes(), history::decimal(n, &mut [0; history::DIGITS])].concat()
+fn key(name: &str, n: u32) -> Bytes {
+    Bytes::joined(&[name.as_bytes(), history::decimal(n, &mut [0; history::DIGITS])])
 }

@@ -2,6 +2,7 @@
 //! the value, so that any data tell which of them they hold. What is kept grows with the keys and with what
 //! went wrong, not with the number of commands.
 
+use crate::base::Bytes;
 use std::collections::BTreeSet;
 
 use super::topology::{NOBODY, Node};
@@ -157,12 +158,15 @@ impl History {
 }
 
 /// The value of write number `version`, `size` bytes or as many as the number needs.
-pub fn value(version: u32, size: usize) -> Vec<u8> {
+pub fn value(version: u32, size: usize) -> Bytes {
+    const DOTS: [u8; 64] = [b'.'; 64];
     let mut digits = [0; DIGITS];
     let number = decimal(version, &mut digits);
-    let mut out = vec![b'.'; size.max(number.len())];
-    out[..number.len()].copy_from_slice(number);
-    out
+    let left = size.saturating_sub(number.len());
+    match DOTS.get(..left) {
+        Some(dots) => Bytes::joined(&[number, dots]),
+        None => Bytes::joined(&[number, &vec![b'.'; left]]),
+    }
 }
 
 /// The most digits that a number has.

@@ -1,8 +1,9 @@
 //! The connections of a client: pools or shared ones, what was sent on each and not answered yet, and who waits
 //! for one to open.
 
+use crate::base::Bytes;
+use crate::redis::repl::stream::Command;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::topology::Node;
 use crate::redis::{Cx, Message};
@@ -136,7 +137,7 @@ impl Links {
         self.words(cx, link, &["ASKING"], Expected::Nothing);
     }
     pub fn words(&mut self, cx: &mut Cx<'_>, link: u32, words: &[&str], expected: Expected) {
-        let words: Arc<[Vec<u8>]> = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        let words: Command = words.iter().map(|&w| Bytes::from(w)).collect();
         self.send(cx, link, Message::Request(words), expected);
     }
     fn send(&mut self, cx: &mut Cx<'_>, link: u32, message: Message, expected: Expected) {

@@ -2,6 +2,7 @@
 //! ASK, sets one key after the other, and counts what it was answered. Libraries do much of this otherwise;
 //! they are modelled elsewhere.
 
+use crate::base::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -202,8 +203,8 @@ impl Setter {
         }
         for i in self.written..end {
             let (_, tag) = &self.spec.slots[(i / per_slot) as usize];
-            let key = format!("{{{tag}}}:{}", i % per_slot).into_bytes();
-            let words = [b"SET".to_vec(), key, self.spec.value.clone()];
+            let key = format!("{{{tag}}}:{}", i % per_slot).into();
+            let words = [Bytes::from(b"SET"), key, Bytes::from(&self.spec.value[..])];
             cx.send(conn, Message::Request(words.into()));
         }
         self.written = end;

@@ -1,5 +1,6 @@
 //! What a server does for its replicas.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::stream::Backlog;
@@ -292,7 +293,7 @@ impl Repl {
             && !paused
             && self.cron_loops.is_multiple_of(u64::from(conf.repl_ping_replica_period.max(1)))
         {
-            self.feed_without_db(Arc::from(vec![b"PING".to_vec()]));
+            self.feed_without_db(Arc::from(vec![Bytes::from(b"PING")]));
         }
         let sockets = child == Some(Job::Sockets);
         for r in &self.replicas {

@@ -10,6 +10,7 @@ pub mod master;
 pub mod replica;
 pub mod stream;
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::{Addr, Cx, Rdb, ReplId};
@@ -265,7 +266,7 @@ impl Repl {
     pub fn feed(&mut self, command: Command) {
         if self.backlog.is_some() && !self.selected_db {
             self.selected_db = true;
-            let select: Command = std::sync::Arc::from(vec![b"SELECT".to_vec(), b"0".to_vec()]);
+            let select: Command = std::sync::Arc::from(vec![Bytes::from(b"SELECT"), Bytes::from(b"0")]);
             self.append(select);
         }
         self.feed_without_db(command);

@@ -1,5 +1,6 @@
 //! What a server does to follow its master.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::stream::{Backlog, Chunk, Command};
@@ -32,7 +33,7 @@ pub enum Apply {
 }
 
 fn request(words: &[&[u8]]) -> Message {
-    Message::Request(words.iter().map(|w| w.to_vec()).collect())
+    Message::Request(words.iter().map(|&w| Bytes::from(w)).collect())
 }
 
 impl Repl {
@@ -146,7 +147,7 @@ impl Repl {
             _ => {
                 let text = self.reploff.to_string();
                 let words: [&[u8]; 3] = [b"REPLCONF", b"ACK", text.as_bytes()];
-                let command: Command = words.iter().map(|w| w.to_vec()).collect();
+                let command: Command = words.iter().map(|&w| Bytes::from(w)).collect();
                 self.ack = Some((self.reploff, command.clone()));
                 command
             }

@@ -1,10 +1,11 @@
 //! The replication stream: commands with the byte offsets they end at, and the backlog.
 
+use crate::base::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A command with its arguments.
-pub type Command = Arc<[Vec<u8>]>;
+pub type Command = Arc<[Bytes]>;
 
 /// A stretch of the replication stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     fn ping() -> Command {
-        Arc::from(vec![b"PING".to_vec()])
+        Arc::from(vec![Bytes::from(b"PING")])
     }
 
     #[test]

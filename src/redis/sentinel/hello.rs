@@ -1,6 +1,7 @@
 //! The hello: how sentinels find each other, and how a new configuration travels. A sentinel publishes it
 //! through every data node and sends it to every other sentinel.
 
+use crate::redis::repl::stream::Command;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -42,7 +43,7 @@ impl Sentinel {
     }
 
     /// The same for all that belong to a group: the address of a socket is that of this host.
-    fn hello(&self, x: InstanceId, master: Addr) -> Arc<[Vec<u8>]> {
+    fn hello(&self, x: InstanceId, master: Addr) -> Command {
         let group = self.group_of(x);
         let port = if self.announce_port != 0 { self.announce_port } else { i64::from(self.conf.port) };
         let tail = format!(

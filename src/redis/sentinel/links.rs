@@ -1,5 +1,6 @@
 //! Connections to watched processes: one for commands, and to data nodes one for their messages.
 
+use crate::redis::repl::stream::Command;
 use super::state::{Asked, InstanceId, LinkId, Ms};
 use super::{HELLO_CHANNEL, Sentinel};
 use crate::redis::server::command::request;
@@ -84,7 +85,7 @@ impl Sentinel {
         cx: &mut Cx<'_>,
         x: InstanceId,
         asked: Asked,
-        words: std::sync::Arc<[Vec<u8>]>,
+        words: Command,
     ) {
         let link = self.link_mut(x);
         let Some(cc) = link.cc else { return };

@@ -24,6 +24,7 @@ mod select;
 pub mod state;
 mod vote;
 
+use crate::redis::repl::stream::Command;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -135,8 +136,8 @@ pub struct Sentinel {
     /// The least of its instances' times.
     calm: Calm,
     /// Words of commands that are sent all the time.
-    ping: Arc<[Vec<u8>]>,
-    info: Arc<[Vec<u8>]>,
+    ping: Command,
+    info: Command,
 }
 
 impl Sentinel {

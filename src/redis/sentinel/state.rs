@@ -5,6 +5,7 @@
 //! deviates: Redis walks hash tables in an order that differs from start to start; here masters,
 //! replicas and sentinels are walked in the order in which they became known.
 
+use crate::redis::repl::stream::Command;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -187,7 +188,7 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub struct Hello {
     pub of: HelloKey,
-    pub words: Arc<[Vec<u8>]>,
+    pub words: Command,
 }
 
 /// Epoch, address of the master, its configuration's epoch, version of what is announced.

@@ -1,6 +1,7 @@
 //! The one table of commands. Scenario steps, consoles, sockets and simulated clients all end here.
 
-use std::sync::{Arc, LazyLock};
+use crate::base::Bytes;
+use std::sync::LazyLock;
 
 use super::Server;
 use super::commands::{
@@ -69,7 +70,7 @@ pub type Reply = Option<Value>;
 pub type Run = fn(&mut Server, &mut Cx<'_>, Caller, &Command) -> Reply;
 
 /// First key, last key and step in the words of a request; all 0 if it names none.
-pub type FindKeys = fn(&[Vec<u8>]) -> (i32, i32, i32);
+pub type FindKeys = fn(&[Bytes]) -> (i32, i32, i32);
 
 /// One command, or one subcommand.
 #[derive(Clone, Copy, Debug)]
@@ -455,7 +456,7 @@ fn place(name: &[u8]) -> Option<usize> {
 }
 
 /// The command or subcommand that the words name. redis: lookupCommandLogic @7.0.15
-pub fn find(words: &[Vec<u8>]) -> Option<Found> {
+pub fn find(words: &[Bytes]) -> Option<Found> {
     let spec = lookup(words.first()?)?;
     match words.get(1) {
         Some(name) if !spec.subs.is_empty() => {
@@ -472,7 +473,7 @@ impl Spec {
         if self.arity >= 0 { n == self.arity } else { n >= -self.arity }
     }
     /// The keys of a request.
-    pub fn keys_of<'a>(&self, args: &'a [Vec<u8>]) -> impl Iterator<Item = &'a Vec<u8>> + use<'a> {
+    pub fn keys_of<'a>(&self, args: &'a [Bytes]) -> impl Iterator<Item = &'a Bytes> + use<'a> {
         let (first, last, step) = self.movable.map_or(self.keys, |find| find(args));
         let last = if last < 0 { args.len() as i32 + last } else { last };
         let n = if first == 0 { 0 } else { ((last - first) / step.max(1) + 1).max(0) };
@@ -491,7 +492,7 @@ pub(crate) fn clip(word: &[u8], max: usize) -> String {
 
 /// The words of a command line, as a request.
 pub fn request(words: &[&str]) -> Command {
-    Arc::from(words.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>())
+    words.iter().map(|&w| Bytes::from(w)).collect()
 }
 
 #[cfg(test)]

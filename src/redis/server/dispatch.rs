@@ -1,6 +1,7 @@
 //! The way from a request to its reply: lookup, arity, redirection, refusals, queueing, execution,
 //! propagation.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::Server;
@@ -253,8 +254,8 @@ impl Server {
         let mut commands = std::mem::take(&mut self.also_propagate);
         let wrap = as_one && commands.len() > 1;
         if wrap {
-            commands.insert(0, [b"MULTI".to_vec()].into());
-            commands.push([b"EXEC".to_vec()].into());
+            commands.insert(0, [Bytes::from(b"MULTI")].into());
+            commands.push([Bytes::from(b"EXEC")].into());
         }
         for command in commands.drain(..) {
             self.feed_aof(&command);

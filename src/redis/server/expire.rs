@@ -1,5 +1,6 @@
 //! Keys and time: looking a key up, and deleting what has expired.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::Server;
@@ -46,7 +47,7 @@ impl Server {
         Arc::make_mut(&mut self.db).remove(key);
         self.stats.expired_keys += 1;
         self.touched(key);
-        self.propagate([b"DEL".to_vec(), key.to_vec()].into());
+        self.propagate([Bytes::from(b"DEL"), Bytes::from(key)].into());
     }
 
     /// The value of a key for a command that reads. redis: lookupKeyRead @7.0.15

@@ -1,6 +1,7 @@
 //! The exchange of MIGRATE with its target. The process does nothing else until it is over: no cron, no
 //! bus, no other client. Connections to targets are kept for a while.
 
+use crate::base::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,15 +27,15 @@ const NOTABLE: Dur = Dur::ms(100);
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub caller: Caller,
-    pub host: Vec<u8>,
-    pub port: Vec<u8>,
+    pub host: Bytes,
+    pub port: Bytes,
     pub db: i64,
     pub timeout: Dur,
     pub copy: bool,
     pub replace: bool,
     /// AUTH with its words.
     pub auth: Option<Command>,
-    pub keys: Vec<Vec<u8>>,
+    pub keys: Vec<Bytes>,
 }
 
 /// A connection to a target. redis: migrateCachedSocket @7.0.15
@@ -68,9 +69,9 @@ pub(super) struct Migration {
     expect: Expect,
     select: bool,
     /// Keys sent, in order.
-    sent: Vec<Vec<u8>>,
+    sent: Vec<Bytes>,
     /// Keys that the target has acknowledged, and that are gone here.
-    moved: Vec<Vec<u8>>,
+    moved: Vec<Bytes>,
     may_retry: bool,
     /// Refusals of AUTH and SELECT, and the first error.
     auth_error: Option<String>,
@@ -145,7 +146,7 @@ impl Server {
             send(cx, auth.clone());
         }
         if m.select {
-            send(cx, [b"SELECT".to_vec(), m.request.db.to_string().into_bytes()].into());
+            send(cx, [Bytes::from(b"SELECT"), Bytes::from(m.request.db.to_string())].into());
         }
         m.sent.clear();
         for key in &m.request.keys {
@@ -158,9 +159,9 @@ impl Server {
             let payload = dump(object);
             bytes += payload.len() as u64;
             let verb: &[u8] = if self.cluster_enabled { b"RESTORE-ASKING" } else { b"RESTORE" };
-            let mut words = vec![verb.to_vec(), key.clone(), ttl.to_string().into_bytes(), payload];
+            let mut words = vec![Bytes::from(verb), key.clone(), Bytes::from(ttl.to_string()), Bytes::from(payload)];
             if m.request.replace {
-                words.push(b"REPLACE".to_vec());
+                words.push(Bytes::from(b"REPLACE"));
             }
             send(cx, words.into());
             m.sent.push(key.clone());
@@ -298,7 +299,7 @@ impl Server {
             cx.emit(Fact::Busy { what: "MIGRATE", time });
         }
         if !m.moved.is_empty() {
-            self.propagate([vec![b"DEL".to_vec()], m.moved].concat().into());
+            self.propagate([vec![Bytes::from(b"DEL")], m.moved].concat().into());
         }
         let conn = m.request.caller.conn;
         if let Some(answer) = self.resume_transaction(cx, answer) {

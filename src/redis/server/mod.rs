@@ -16,6 +16,7 @@ mod redirect;
 pub mod stats;
 mod transaction;
 
+use crate::base::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -152,7 +153,7 @@ pub struct Server {
     pub(super) force_propagation: bool,
     in_exec: bool,
     /// Who watches which key.
-    watchers: BTreeMap<Vec<u8>, Vec<ConnId>>,
+    watchers: BTreeMap<Bytes, Vec<ConnId>>,
     expire_cursor: u64,
     /// Draws of RANDOMKEY.
     random: crate::base::Rng,
@@ -870,7 +871,7 @@ impl Server {
 
 /// What asks replicas for an acknowledgement now.
 fn get_ack() -> Command {
-    Arc::from(vec![b"REPLCONF".to_vec(), GETACK.to_vec(), b"*".to_vec()])
+    Arc::from(vec![Bytes::from(b"REPLCONF"), Bytes::from(GETACK), Bytes::from(b"*")])
 }
 
 /// Where a node's packets come from: its host's own address. redis: nodeIp2String @7.0.15

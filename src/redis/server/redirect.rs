@@ -1,5 +1,6 @@
 //! Where the keys of a request live, if not here.
 
+use crate::base::Bytes;
 use super::Server;
 use super::command::{Spec, prop};
 use super::dispatch::Props;
@@ -19,7 +20,7 @@ impl Server {
         &self,
         cx: &Cx<'_>,
         spec: &Spec,
-        commands: impl Iterator<Item = (&'a Spec, &'a [Vec<u8>])>,
+        commands: impl Iterator<Item = (&'a Spec, &'a [Bytes])>,
         props: Props,
         asking: bool,
         readonly: bool,

@@ -1,5 +1,6 @@
 //! MULTI, EXEC and WATCH: what is queued, and which keys a client would not like to see changed.
 
+use crate::base::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ impl Default for Transaction {
 /// A key that a client watches. redis: watchedKey @7.0.15
 #[derive(Clone, Debug)]
 pub struct Watched {
-    pub key: Vec<u8>,
+    pub key: Bytes,
     /// It had expired by the time of WATCH.
     pub expired: bool,
 }
@@ -111,8 +112,8 @@ impl Server {
         if client.watched.iter().any(|w| w.key == key) {
             return;
         }
-        client.watched.push(Watched { key: key.to_vec(), expired });
-        self.watchers.entry(key.to_vec()).or_default().push(conn);
+        client.watched.push(Watched { key: Bytes::from(&key[..]), expired });
+        self.watchers.entry(Bytes::from(&key[..])).or_default().push(conn);
     }
 
     /// redis: unwatchAllKeys @7.0.15

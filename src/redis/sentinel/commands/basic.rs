@@ -1,5 +1,6 @@
 //! Commands that every server has, as far as a sentinel answers them.
 
+use crate::base::Bytes;
 use std::fmt::Write;
 
 use super::{COMMANDS, Reply, Spec, Words, cmd, integer, refuse, text};
@@ -177,7 +178,7 @@ pub fn ping(s: &mut Sentinel, _: &mut Cx<'_>, conn: ConnId, words: &Words) -> Re
     match words {
         [_, _, _, ..] => refuse("wrong number of arguments for 'ping' command"),
         _ if listens && old => {
-            let echo = words.get(1).cloned().unwrap_or_default();
+            let echo = words.get(1).map_or_else(Vec::new, |w| w.to_vec());
             Some(Value::Array(vec![Value::bulk("pong"), Value::Bulk(echo)]))
         }
         [_, echo] => Some(Value::bulk(echo)),
@@ -222,7 +223,7 @@ pub fn hello(s: &mut Sentinel, cx: &mut Cx<'_>, conn: ConnId, words: &Words) -> 
     while let Some((option, more)) = rest.split_first() {
         rest = match (option.to_ascii_lowercase().as_slice(), more) {
             (b"auth", [user, pass, rest @ ..]) => {
-                let words = [b"AUTH".to_vec(), user.clone(), pass.clone()];
+                let words = [Bytes::from(b"AUTH"), user.clone(), pass.clone()];
                 match auth(s, cx, conn, &words) {
                     Some(error) if error.is_error() => return Some(error),
                     _ => rest,

@@ -7,6 +7,7 @@ mod monitor;
 mod set;
 mod view;
 
+use crate::base::Bytes;
 use super::{HELLO_CHANNEL, Sentinel};
 use crate::redis::pubsub::Table;
 use crate::redis::server::command::clip;
@@ -15,7 +16,7 @@ use crate::resp::{Protocol, Value};
 use crate::trace::ConnId;
 
 /// The words of a request.
-pub(super) type Words = [Vec<u8>];
+pub(super) type Words = [Bytes];
 /// What a command answers. `None`: it answered already.
 pub(super) type Reply = Option<Value>;
 type Run = fn(&mut Sentinel, &mut Cx<'_>, ConnId, &Words) -> Reply;

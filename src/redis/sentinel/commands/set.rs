@@ -1,5 +1,6 @@
 //! SENTINEL SET, SENTINEL CONFIG and SENTINEL DEBUG: settings while it runs.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::instances::named;
@@ -57,7 +58,7 @@ fn set_one(
     cx: &mut Cx<'_>,
     g: GroupId,
     option: &str,
-    values: &[Vec<u8>],
+    values: &[Bytes],
 ) -> Result<usize, String> {
     let unknown = || format!("Unknown option or number of arguments for SENTINEL SET '{option}'");
     let value = values.first().ok_or_else(unknown)?;

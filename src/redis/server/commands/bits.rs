@@ -1,7 +1,6 @@
 //! Strings as rows of bits.
 
-use std::sync::Arc;
-
+use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Form, Object, integer};
@@ -40,7 +39,7 @@ pub fn setbit(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
         _ => return refuse("bit is not an integer or out of range"),
     };
     let found = granted!(typed(s.lookup_write(cx, caller, &args[1]), Object::string));
-    let old = found.cloned().unwrap_or_else(|| Arc::from([]));
+    let old = found.cloned().unwrap_or_else(|| Bytes::EMPTY);
     let mut new = grown(&old, byte + 1);
     let before = new[byte] >> bit & 1;
     let changes = new.len() != old.len() || before != on;

@@ -1,5 +1,6 @@
 //! COMMAND: the commands that this server speaks, for clients that want to know.
 
+use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{COMMANDS, Caller, Found, Reply, Spec, find, lookup, prop, prop::*, sub};
 use super::{SYNTAX, help, refuse};
@@ -55,13 +56,13 @@ pub fn info(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     if args.len() == 2 {
         return all(s, cx, caller, args);
     }
-    let one = |name: &Vec<u8>| named(name).map_or(Value::Nil, |f| details(f.full_name(), f.spec));
+    let one = |name: &Bytes| named(name).map_or(Value::Nil, |f| details(f.full_name(), f.spec));
     Some(Value::Array(args[2..].iter().map(one).collect()))
 }
 
 /// `get`, or `cluster|nodes`. redis: lookupCommandBySds @7.0.15
 fn named(name: &[u8]) -> Option<Found> {
-    let words: Vec<Vec<u8>> = name.split(|&b| b == b'|').map(<[u8]>::to_vec).collect();
+    let words: Vec<Bytes> = name.split(|&b| b == b'|').map(Bytes::from).collect();
     if words.len() > 2 || (words.len() == 2 && lookup(&words[0])?.subs.is_empty()) {
         return None;
     }

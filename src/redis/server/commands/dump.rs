@@ -1,5 +1,6 @@
 //! DUMP, RESTORE and RESTORE-ASKING.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::super::Server;
@@ -75,7 +76,7 @@ pub fn restore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
     // redis: checkAlreadyExpired: never while loading or for the stream of a master.
     if at != 0 && at <= now && !caller.master && !s.repl.is_replica() {
         if deleted {
-            s.rewritten = Some([b"DEL".to_vec(), key.clone()].into());
+            s.rewritten = Some([Bytes::from(b"DEL"), key.clone()].into());
             s.touched(key);
             s.dirty += 1;
         }
@@ -86,8 +87,8 @@ pub fn restore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
         db.set_expire(key, at);
         if !absolute {
             let mut words = args.to_vec();
-            words[2] = at.to_string().into_bytes();
-            words.push(b"ABSTTL".to_vec());
+            words[2] = Bytes::from(at.to_string());
+            words.push(Bytes::from(b"ABSTTL"));
             s.rewritten = Some(words.into());
         }
     }

@@ -1,6 +1,7 @@
 //! FUNCTION, as far as adding a node to a cluster needs it: redis-cli carries the functions of the cluster
 //! to the new node. Here there never are any.
 
+use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply, Spec, prop, sub};
 use super::super::keyspace::dump::{seal, verify};
@@ -75,7 +76,7 @@ fn list(_: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
 /// deviates: a payload with libraries is refused.
 fn restore(s: &mut Server, _: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
     let known =
-        |w: &Vec<u8>| [&b"append"[..], b"replace", b"flush"].contains(&w.to_ascii_lowercase().as_slice());
+        |w: &Bytes| [&b"append"[..], b"replace", b"flush"].contains(&w.to_ascii_lowercase().as_slice());
     if args.len() > 4 {
         return wrong_arguments(args);
     }

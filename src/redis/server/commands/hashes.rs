@@ -1,7 +1,5 @@
 //! Hashes.
 
-use std::sync::Arc;
-
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Bytes, Hash, Kind, LongDouble, Object, Parsed, integer};
@@ -31,7 +29,7 @@ pub fn hset(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     let pairs = &args[2..];
     let created = granted!(change(s, cx, caller, &args[1], HASH, |hash| {
         hash.admit(pairs.iter().map(|w| &w[..]));
-        let set = |pair: &&[Vec<u8>]| hash.set(Arc::from(&pair[0][..]), Arc::from(&pair[1][..]));
+        let set = |pair: &&[Bytes]| hash.set(Bytes::from(&pair[0][..]), Bytes::from(&pair[1][..]));
         pairs.chunks_exact(2).filter(set).count()
     }));
     changed(s, &args[1], (pairs.len() / 2) as u64);
@@ -40,7 +38,7 @@ pub fn hset(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
 
 pub fn hsetnx(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let created = granted!(change(s, cx, caller, &args[1], HASH, |hash| {
-        hash.get(&args[2]).is_none() && hash.set(Arc::from(&args[2][..]), Arc::from(&args[3][..]))
+        hash.get(&args[2]).is_none() && hash.set(Bytes::from(&args[2][..]), Bytes::from(&args[3][..]))
     }));
     changed(s, &args[1], u64::from(created));
     Some(Value::Int(i64::from(created)))
@@ -112,7 +110,7 @@ pub fn hincrby(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
             Some(value) => integer(value).ok_or("hash value is not an integer")?,
         };
         let new = old.checked_add(by).ok_or("increment or decrement would overflow")?;
-        hash.set(Arc::from(&args[2][..]), Arc::from(new.to_string().as_bytes()));
+        hash.set(Bytes::from(&args[2][..]), Bytes::from(new.to_string().as_bytes()));
         Ok(new)
     }));
     let sum = granted!(sum.map_err(error));
@@ -134,12 +132,12 @@ pub fn hincrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comm
             Some(value) => LongDouble::parse(value).ok_or("hash value is not a float")?,
         };
         let new = float_sum(old, by)?;
-        hash.set(Arc::from(&args[2][..]), Arc::from(new.as_bytes()));
+        hash.set(Bytes::from(&args[2][..]), Bytes::from(new.as_bytes()));
         Ok(new.into_bytes())
     }));
     let sum = granted!(sum.map_err(error));
     changed(s, &args[1], 1);
-    s.rewritten = Some([b"HSET".to_vec(), args[1].clone(), args[2].clone(), sum.clone()].into());
+    s.rewritten = Some([Bytes::from(b"HSET"), args[1].clone(), args[2].clone(), Bytes::from(&sum[..])].into());
     Some(Value::Bulk(sum))
 }
 

@@ -115,13 +115,13 @@ fn expire_generic(
     let db = Arc::make_mut(&mut s.db);
     if at <= now && !s.repl.is_replica() {
         db.remove(key);
-        s.rewritten = Some([b"DEL".to_vec(), key.clone()].into());
+        s.rewritten = Some([Bytes::from(b"DEL"), key.clone()].into());
     } else {
         db.set_expire(key, at.max(0) as u64);
         let mut words = args.to_vec();
-        words[2] = at.to_string().into_bytes();
+        words[2] = Bytes::from(at.to_string());
         if relative || seconds {
-            words[0] = b"PEXPIREAT".to_vec();
+            words[0] = Bytes::from(b"PEXPIREAT");
         }
         s.rewritten = Some(words.into());
     }

@@ -1,7 +1,5 @@
 //! Lists.
 
-use std::sync::Arc;
-
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Bytes, Kind, List, Object, integer};
@@ -21,7 +19,7 @@ fn push(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, front: bool
         return Some(Value::Int(0));
     }
     let len = granted!(change(s, cx, caller, &args[1], LIST, |list| {
-        args[2..].iter().for_each(|item| list.push(Arc::from(&item[..]), front));
+        args[2..].iter().for_each(|item| list.push(Bytes::from(&item[..]), front));
         list.len()
     }));
     changed(s, &args[1], args.len() as u64 - 2);
@@ -114,7 +112,7 @@ pub fn lset(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     let Some(at) = at.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < len) else {
         return refuse("index out of range");
     };
-    granted!(change_existing(s, cx, caller, &args[1], LIST, |list| list.set(at, Arc::from(&args[3][..]))));
+    granted!(change_existing(s, cx, caller, &args[1], LIST, |list| list.set(at, Bytes::from(&args[3][..]))));
     changed(s, &args[1], 1);
     Some(Value::ok())
 }
@@ -170,7 +168,7 @@ pub fn linsert(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
     };
     let done = granted!(change_existing(s, cx, caller, &args[1], LIST, |list| {
         let at = list.iter().position(|item| **item == *args[3])?;
-        list.insert(at + after, Arc::from(&args[4][..]));
+        list.insert(at + after, Bytes::from(&args[4][..]));
         Some(list.len() as i64)
     }));
     Some(Value::Int(match done {

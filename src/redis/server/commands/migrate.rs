@@ -1,5 +1,6 @@
 //! MIGRATE: what it is asked to do. The exchange with the target is in `server::migrate`.
 
+use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::migrate::Request;
@@ -15,7 +16,7 @@ const DEFAULT_TIMEOUT: Dur = Dur::secs(1);
 /// First key, last key and step in the words. A mistake is left to the command.
 ///
 /// redis: migrateGetKeys @7.0.15
-pub fn keys(args: &[Vec<u8>]) -> (i32, i32, i32) {
+pub fn keys(args: &[Bytes]) -> (i32, i32, i32) {
     let mut i = 6;
     while let Some(word) = args.get(i) {
         i += match word.to_ascii_lowercase().as_slice() {
@@ -47,11 +48,11 @@ pub fn migrate(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
                 more
             }
             (b"auth", [password, more @ ..]) => {
-                auth = Some(vec![b"AUTH".to_vec(), password.clone()]);
+                auth = Some(vec![Bytes::from(b"AUTH"), password.clone()]);
                 more
             }
             (b"auth2", [user, password, more @ ..]) => {
-                auth = Some(vec![b"AUTH".to_vec(), user.clone(), password.clone()]);
+                auth = Some(vec![Bytes::from(b"AUTH"), user.clone(), password.clone()]);
                 more
             }
             (b"keys", _) => {
@@ -69,7 +70,7 @@ pub fn migrate(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
     let (Some(timeout), Some(db)) = (integer(&args[5]), integer(&args[4])) else {
         return refuse(NOT_AN_INTEGER);
     };
-    let found: Vec<Vec<u8>> =
+    let found: Vec<Bytes> =
         keys.iter().filter(|key| s.lookup_read(cx, caller, key).is_some()).cloned().collect();
     if found.is_empty() {
         return Some(Value::status("NOKEY"));

@@ -1,5 +1,6 @@
 //! Intersection, union and difference of sets.
 
+use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::super::Server;
@@ -18,7 +19,7 @@ enum Op {
 }
 
 /// The sets of these keys; `None` stands for one that does not exist.
-fn sets(s: &mut Server, cx: &Cx<'_>, caller: Caller, keys: &[Vec<u8>]) -> Result<Vec<Option<Object>>, Value> {
+fn sets(s: &mut Server, cx: &Cx<'_>, caller: Caller, keys: &[Bytes]) -> Result<Vec<Option<Object>>, Value> {
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
         let object = s.lookup_read(cx, caller, key);
@@ -30,7 +31,7 @@ fn sets(s: &mut Server, cx: &Cx<'_>, caller: Caller, keys: &[Vec<u8>]) -> Result
 
 /// redis: sinterGenericCommand, sunionDiffGenericCommand @7.0.15
 /// deviates: what is no set of integers alone comes in the order of a fixed hash; Redis's has a random seed.
-fn combine(keys: &[Vec<u8>], sets: &[Option<Object>], op: Op) -> Set {
+fn combine(keys: &[Bytes], sets: &[Option<Object>], op: Op) -> Set {
     let of = |o: &Option<Object>| o.as_ref().and_then(Object::set).cloned().unwrap_or_default();
     let mut all: Vec<Set> = sets.iter().map(of).collect();
     let mut out = Set::default();
@@ -103,7 +104,7 @@ pub fn sdiffstore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comman
 /// Where the keys of SINTERCARD stand; none if their number makes no sense.
 ///
 /// redis: db.c getKeysUsingKeySpecs @7.0.15
-pub fn counted_keys(args: &[Vec<u8>]) -> (i32, i32, i32) {
+pub fn counted_keys(args: &[Bytes]) -> (i32, i32, i32) {
     let count = args.get(1).and_then(|n| integer(n)).and_then(|n| i32::try_from(n).ok());
     match count {
         Some(n) if n > 0 && n <= args.len() as i32 - 2 => (2, n + 1, 1),

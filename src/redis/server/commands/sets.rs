@@ -1,5 +1,6 @@
 //! Sets.
 
+use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Kind, Object, Set};
@@ -40,7 +41,7 @@ pub fn sismember(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command
 
 pub fn smismember(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::set));
-    let has = |m: &Vec<u8>| Value::Int(set.is_some_and(|set| set.contains(m)).into());
+    let has = |m: &Bytes| Value::Int(set.is_some_and(|set| set.contains(m)).into());
     Some(Value::Array(args[2..].iter().map(has).collect()))
 }
 
@@ -97,9 +98,9 @@ pub fn spop(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
     }));
     changed(s, key, chosen.len() as u64);
     let mut told: Vec<Command> = if count.is_some() && chosen.len() == members.len() {
-        vec![[b"DEL".to_vec(), key.clone()].into()]
+        vec![[Bytes::from(b"DEL"), key.clone()].into()]
     } else {
-        chosen.iter().map(|m| [b"SREM".to_vec(), key.clone(), m.to_vec()].into()).collect()
+        chosen.iter().map(|m| [Bytes::from(b"SREM"), key.clone(), Bytes::from(&m[..])].into()).collect()
     };
     s.rewritten = told.pop();
     told.into_iter().for_each(|command| s.propagate(command));

@@ -52,7 +52,7 @@ struct Options<'a> {
 }
 
 /// redis: parseExtendedStringArgumentsOrReply @7.0.15
-fn options(mut rest: &[Vec<u8>], set: bool) -> Result<Options<'_>, Value> {
+fn options(mut rest: &[Bytes], set: bool) -> Result<Options<'_>, Value> {
     let mut o = Options::default();
     while let Some((word, more)) = rest.split_first() {
         let timed = o.expire.is_some();
@@ -82,25 +82,16 @@ fn options(mut rest: &[Vec<u8>], set: bool) -> Result<Options<'_>, Value> {
     Ok(o)
 }
 
-fn text(s: &str) -> Vec<u8> {
-    s.as_bytes().to_vec()
+fn text(s: &str) -> Bytes {
+    Bytes::from(s)
 }
 
-/// Sets the string of a key; an unshared one of the same length is overwritten in place.
+/// Sets the string of a key.
 ///
 /// redis: setKey @7.0.15
 fn store(s: &mut Server, key: &[u8], value: &[u8], keep_ttl: bool) {
     let db = Arc::make_mut(&mut s.db);
-    let fits = db.change(key, |object| match object {
-        Object::String(old) if old.len() == value.len() => match Arc::get_mut(old) {
-            Some(old) => old.copy_from_slice(value),
-            None => *old = Arc::from(value),
-        },
-        other => *other = Object::String(Arc::from(value)),
-    });
-    if fits.is_none() {
-        db.set(key, Object::String(Arc::from(value)));
-    }
+    db.set(key, Object::String(Bytes::from(value)));
     if !keep_ttl {
         db.persist(key);
     }
@@ -139,10 +130,10 @@ fn set_generic(
     s.dirty += 1;
     if let Some(at) = at {
         Arc::make_mut(&mut s.db).set_expire(key, at);
-        let words = [text("SET"), key.to_vec(), value.to_vec(), text("PXAT"), at.to_string().into_bytes()];
+        let words = [text("SET"), Bytes::from(key), Bytes::from(value), text("PXAT"), Bytes::from(at.to_string())];
         s.rewritten = Some(words.into());
     } else if o.get {
-        let is_get = |(i, w): &(usize, &Vec<u8>)| *i >= 3 && w.eq_ignore_ascii_case(b"get");
+        let is_get = |(i, w): &(usize, &Bytes)| *i >= 3 && w.eq_ignore_ascii_case(b"get");
         let words: Vec<_> = args.iter().enumerate().filter(|w| !is_get(w)).map(|(_, w)| w.clone()).collect();
         s.rewritten = Some(words.into());
     }
@@ -188,7 +179,7 @@ pub fn getex(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
             s.rewritten = Some([text("DEL"), key.clone()].into());
         } else {
             db.set_expire(key, at);
-            s.rewritten = Some([text("PEXPIREAT"), key.clone(), at.to_string().into_bytes()].into());
+            s.rewritten = Some([text("PEXPIREAT"), key.clone(), Bytes::from(at.to_string())].into());
         }
         changed(s, key, 1);
     } else if o.persist && Arc::make_mut(&mut s.db).persist(key) {
@@ -266,7 +257,7 @@ pub fn append(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
     let found = granted!(typed(s.lookup_write(cx, caller, key), Object::string));
     let form = if found.is_some() { Form::Raw } else { Form::Shortest };
     let new: Bytes = match found {
-        None => Arc::from(&more[..]),
+        None => Bytes::from(&more[..]),
         Some(old) if old.len() + more.len() > LONGEST => {
             return refuse(TOO_LONG);
         }
@@ -302,7 +293,7 @@ fn add(s: &mut Server, cx: &Cx<'_>, caller: Caller, key: &[u8], by: i64) -> Repl
         Some(_) => return Some(wrong_type()),
     };
     let Some(new) = old.checked_add(by) else { return refuse("increment or decrement would overflow") };
-    Arc::make_mut(&mut s.db).set(key, Object::String(Arc::from(new.to_string().as_bytes())));
+    Arc::make_mut(&mut s.db).set(key, Object::String(Bytes::from(new.to_string().as_bytes())));
     changed(s, key, 1);
     Some(Value::Int(new))
 }
@@ -354,7 +345,7 @@ pub fn setrange(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
         return refuse("offset is out of range");
     };
     let old = granted!(typed(s.lookup_write(cx, caller, key), Object::string)).cloned();
-    let old = old.unwrap_or_else(|| Arc::from([]));
+    let old = old.unwrap_or_else(|| Bytes::EMPTY);
     if value.is_empty() {
         return Some(Value::Int(old.len() as i64));
     }
@@ -397,8 +388,8 @@ pub fn incrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comma
     };
     let by = granted!(long_double(&args[2]));
     let new = granted!(float_sum(old, by).map_err(error)).into_bytes();
-    set_held(s, key, Arc::from(&new[..]), Form::Text);
+    set_held(s, key, Bytes::from(&new[..]), Form::Text);
     changed(s, key, 1);
-    s.rewritten = Some([text("SET"), key.clone(), new.clone(), text("KEEPTTL")].into());
+    s.rewritten = Some([text("SET"), key.clone(), Bytes::from(&new[..]), text("KEEPTTL")].into());
     Some(Value::Bulk(new))
 }

@@ -394,7 +394,7 @@ pub fn zrevrank(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
 
 pub fn zmscore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let set = granted!(typed(s.lookup_read(cx, caller, &args[1]), Object::zset));
-    let score = |m: &Vec<u8>| set.and_then(|z| z.score(m)).map_or(Value::Nil, double);
+    let score = |m: &Bytes| set.and_then(|z| z.score(m)).map_or(Value::Nil, double);
     Some(Value::Array(args[2..].iter().map(score).collect()))
 }
 

@@ -86,11 +86,11 @@ pub fn restore(body: &[u8]) -> Option<Object> {
     let (&kind, rest) = body.split_first()?;
     let mut input = Input(rest);
     let object = match kind {
-        kind::STRING => Object::String(Arc::from(input.string()?)),
+        kind::STRING => Object::String(Bytes::from(input.string()?)),
         kind::LIST => {
             let mut list = List::default();
             for _ in 0..input.len()? {
-                list.push(Arc::from(input.string()?), false);
+                list.push(Bytes::from(input.string()?), false);
             }
             Object::List(Arc::new(list))
         }
@@ -382,13 +382,13 @@ impl<'a> Input<'a> {
     /// A count and so many strings, times `each`.
     fn strings(&mut self, each: u64) -> Option<Vec<Bytes>> {
         let n = self.len()? * each;
-        (0..n).map(|_| Some(Arc::from(self.string()?))).collect()
+        (0..n).map(|_| Some(Bytes::from(self.string()?))).collect()
     }
     fn quicklist(&mut self) -> Option<List> {
         let mut list = List::default();
         for _ in 0..self.len()? {
             match self.len()? {
-                PLAIN => list.push(Arc::from(self.string()?), false),
+                PLAIN => list.push(Bytes::from(self.string()?), false),
                 PACKED => listpack(&self.string()?)?.into_iter().for_each(|item| list.push(item, false)),
                 _ => return None,
             }
@@ -436,16 +436,16 @@ fn listpack(blob: &[u8]) -> Option<Vec<Bytes>> {
             _ => None,
         };
         let word: Bytes = match (number, code) {
-            (Some(n), _) => Arc::from(n.to_string().as_bytes()),
+            (Some(n), _) => Bytes::from(n.to_string().as_bytes()),
             (None, 0xff) => return input.0.is_empty().then_some(words),
-            (None, 0x80..0xc0) => Arc::from(input.take(usize::from(code & 0x3f))?),
+            (None, 0x80..0xc0) => Bytes::from(input.take(usize::from(code & 0x3f))?),
             (None, 0xe0..0xf0) => {
                 let len = usize::from(code & 0xf) << 8 | usize::from(input.byte()?);
-                Arc::from(input.take(len)?)
+                Bytes::from(input.take(len)?)
             }
             (None, 0xf0) => {
                 let len = u32::from_le_bytes(input.take(4)?.try_into().ok()?);
-                Arc::from(input.take(len as usize)?)
+                Bytes::from(input.take(len as usize)?)
             }
             _ => return None,
         };
@@ -465,7 +465,7 @@ mod tests {
     /// Payloads that DUMP of a redis-server 7.0.15 gave.
     #[test]
     fn payloads_are_those_of_a_server() {
-        let bytes = |text: &str| -> Bytes { Arc::from(text.as_bytes()) };
+        let bytes = |text: &str| -> Bytes { Bytes::from(text.as_bytes()) };
         assert_eq!(dump(&Object::String(bytes("hello"))), b"\x00\x05hello\n\x00cr\xdfve4 \n");
         assert_eq!(
             dump(&Object::String(bytes(&"abcde".repeat(10)))),
@@ -518,7 +518,7 @@ mod tests {
             let kinds = [Kind::String, Kind::List, Kind::Hash, Kind::Set, Kind::ZSet];
             let mut object = kinds[usize::from(which)].empty();
             for (i, w) in words.iter().enumerate() {
-                let bytes: Bytes = Arc::from(&w[..]);
+                let bytes: Bytes = Bytes::from(&w[..]);
                 match &mut object {
                     Object::String(s) => *s = bytes,
                     Object::List(l) => Arc::make_mut(l).push(bytes, false),

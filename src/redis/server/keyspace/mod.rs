@@ -12,8 +12,6 @@ mod score;
 mod slots;
 mod trie;
 
-use std::sync::Arc;
-
 use crate::slot::{SLOTS, key_slot};
 
 use journal::Journal;
@@ -23,7 +21,8 @@ pub use journal::Moment;
 pub use long_double::{LongDouble, Parsed};
 pub use object::{Form, Hash, Kind, List, Object, Set, ZSet, integer};
 pub use score::Score;
-pub use trie::{Bytes, Trie};
+pub use crate::base::Bytes;
+pub use trie::Trie;
 
 /// All keys of a server.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +126,7 @@ impl Keyspace {
         }
         let number = self.inserted;
         self.inserted += 1;
-        self.add(Arc::from(key), Entry { object, number, form: Form::default() });
+        self.add(Bytes::from(key), Entry { object, number, form: Form::default() });
     }
 
     /// Puts a key in that is not there.
@@ -176,7 +175,7 @@ impl Keyspace {
         if let Some(at) = self.expires.get_mut(key) {
             *at = at_ms;
         } else {
-            self.expires.insert(Arc::from(key), at_ms);
+            self.expires.insert(Bytes::from(key), at_ms);
             self.bytes += EXPIRY_BYTES;
         }
     }
@@ -298,7 +297,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn value(text: &str) -> Object {
-        Object::String(Arc::from(text.as_bytes()))
+        Object::String(Bytes::from(text))
     }
 
     #[test]

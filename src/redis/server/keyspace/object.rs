@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::score::Score;
-use super::trie::{Bytes, Trie};
+use super::trie::Trie;
+use crate::base::Bytes;
 
 /// A hash with more fields, or a longer field or value, is no listpack any more.
 /// redis: server.h hash_max_listpack_entries, hash_max_listpack_value @7.0.15
@@ -67,7 +68,7 @@ impl Kind {
     /// A value of this type without elements.
     pub fn empty(self) -> Object {
         match self {
-            Kind::String => Object::String(Arc::from([])),
+            Kind::String => Object::String(Bytes::EMPTY),
             Kind::List => Object::List(Arc::default()),
             Kind::Hash => Object::Hash(Arc::default()),
             Kind::Set => Object::Set(Arc::default()),
@@ -393,7 +394,7 @@ impl Set {
         if let Members::Intset(v) = &self.members {
             let mut table = Trie::default();
             for n in v {
-                table.insert(Arc::from(n.to_string().as_bytes()), ());
+                table.insert(Bytes::from(n.to_string().as_bytes()), ());
             }
             self.members = Members::Table(table);
         }
@@ -418,7 +419,7 @@ impl Set {
                 }
             }
             Members::Table(t) if t.contains(member) => false,
-            Members::Table(t) => t.insert(Arc::from(member), ()).is_none(),
+            Members::Table(t) => t.insert(Bytes::from(member), ()).is_none(),
         };
         if added {
             self.bytes += stored(member.len());
@@ -486,11 +487,11 @@ impl ZSet {
     pub fn set(&mut self, member: &[u8], score: Score) -> bool {
         if let Some(old) = self.scores.get_mut(member) {
             let before = std::mem::replace(old, score);
-            let shared = self.order.take(&(before, Arc::from(member))).expect("both have each member");
+            let shared = self.order.take(&(before, Bytes::from(member))).expect("both have each member");
             self.order.insert((score, shared.1));
             return false;
         }
-        let member: Bytes = Arc::from(member);
+        let member: Bytes = Bytes::from(member);
         self.skiplist |= member.len() > LISTPACK_VALUE || self.len() >= ZSET_LISTPACK_ENTRIES;
         self.bytes += stored(member.len()) + 8;
         self.scores.insert(member.clone(), score);
@@ -499,7 +500,7 @@ impl ZSet {
     }
     pub fn remove(&mut self, member: &[u8]) -> bool {
         let Some(score) = self.scores.remove(member) else { return false };
-        self.order.remove(&(score, Arc::from(member)));
+        self.order.remove(&(score, Bytes::from(member)));
         self.bytes -= stored(member.len()) + 8;
         true
     }
@@ -509,7 +510,7 @@ impl ZSet {
     }
     /// From the first member with at least this score.
     pub fn iter_from(&self, score: Score) -> impl DoubleEndedIterator<Item = &(Score, Bytes)> {
-        self.order.range((score, Arc::from([]))..)
+        self.order.range((score, Bytes::EMPTY)..)
     }
 }
 
@@ -518,7 +519,7 @@ mod tests {
     use super::*;
 
     fn b(text: &str) -> Bytes {
-        Arc::from(text.as_bytes())
+        Bytes::from(text.as_bytes())
     }
 
     #[test]

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-/// Bytes that are shared.
-pub type Bytes = Arc<[u8]>;
+use crate::base::Bytes;
 
 /// Bits of the hash that one branch uses.
 const BITS: u32 = 4;
@@ -286,7 +285,7 @@ mod tests {
     }
 
     fn key(n: u16) -> Bytes {
-        Arc::from(n.to_string().as_bytes())
+        Bytes::from(n.to_string())
     }
 
     fn content(t: &Trie<u8>) -> BTreeMap<Vec<u8>, u8> {
