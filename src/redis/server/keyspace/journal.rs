@@ -66,9 +66,8 @@ impl Keyspace {
     /// The present state alone.
     pub fn snapshot(&self) -> Keyspace {
         Keyspace {
-            slots: self.slots.clone(),
+            keys: self.keys.clone(),
             expires: self.expires.clone(),
-            len: self.len,
             inserted: self.inserted,
             bytes: self.bytes,
             journal: None,

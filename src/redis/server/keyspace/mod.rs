@@ -1,5 +1,5 @@
 //! The dataset of one server: keys by slot with their expiry, shared copy-on-write so that a snapshot
-//! is one pointer and a write after it copies a few hundred bytes.
+//! is one pointer and a write after it copies a few dozen keys.
 //!
 //! Knows nothing of commands, replicas and clocks: whether a key has expired is for the server to say.
 
@@ -9,13 +9,11 @@ mod long_double;
 mod lzf;
 mod object;
 mod score;
-mod slots;
 mod trie;
 
 use crate::slot::{SLOTS, key_slot};
 
 use journal::Journal;
-use slots::Slots;
 
 pub use journal::Moment;
 pub use long_double::{LongDouble, Parsed};
@@ -27,10 +25,10 @@ pub use trie::Trie;
 /// All keys of a server.
 #[derive(Clone, Debug, Default)]
 pub struct Keyspace {
-    slots: Slots<Trie<Entry>>,
+    /// By slot, then by hash: see [`place`].
+    keys: Trie<Entry>,
     /// When keys expire, in ms of unix time.
     expires: Trie<u64>,
-    len: u64,
     inserted: u64,
     bytes: u64,
     /// What it was before; none if no former state is of use.
@@ -63,21 +61,14 @@ fn entry_bytes(key: &[u8], object: &Object) -> u64 {
 
 impl Keyspace {
     pub fn len(&self) -> u64 {
-        self.len
+        self.keys.len()
     }
     pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn slot(&self, slot: u16) -> Option<&Trie<Entry>> {
-        self.slots.get(slot)
-    }
-    fn slot_mut(&mut self, slot: u16) -> &mut Trie<Entry> {
-        self.slots.get_mut(slot)
+        self.keys.is_empty()
     }
 
     fn entry(&self, key: &[u8]) -> Option<&Entry> {
-        self.slot(key_slot(key))?.get(key)
+        self.keys.get_at(place(key), key)
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&Object> {
@@ -94,7 +85,7 @@ impl Keyspace {
     /// Notes how the string of a key is held, until it changes.
     pub fn hold_as(&mut self, key: &[u8], form: Form) {
         self.note(key);
-        if let Some(entry) = self.slot_mut(key_slot(key)).get_mut(key) {
+        if let Some(entry) = self.keys.get_mut_at(place(key), key) {
             entry.form = form;
         }
     }
@@ -102,7 +93,7 @@ impl Keyspace {
     /// Changes the value of a key in place; `None` if there is no such key.
     pub fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Object) -> R) -> Option<R> {
         self.note(key);
-        let entry = self.slot_mut(key_slot(key)).get_mut(key)?;
+        let entry = self.keys.get_mut_at(place(key), key)?;
         let before = entry.object.bytes();
         let out = change(&mut entry.object);
         entry.form = Form::default();
@@ -117,7 +108,7 @@ impl Keyspace {
     /// redis: dbAdd, dbOverwrite @7.0.15
     pub fn set(&mut self, key: &[u8], object: Object) {
         self.note(key);
-        if let Some(entry) = self.slot_mut(key_slot(key)).get_mut(key) {
+        if let Some(entry) = self.keys.get_mut_at(place(key), key) {
             let (before, after) = (entry.object.bytes(), object.bytes());
             entry.object = object;
             entry.form = Form::default();
@@ -132,8 +123,7 @@ impl Keyspace {
     /// Puts a key in that is not there.
     fn add(&mut self, key: Bytes, entry: Entry) {
         self.bytes += entry_bytes(&key, &entry.object);
-        self.len += 1;
-        self.slot_mut(key_slot(&key)).insert(key, entry);
+        self.keys.insert_at(place(&key), key, entry);
     }
 
     /// Removes a key with its expiry. redis: dbGenericDelete @7.0.15
@@ -143,8 +133,7 @@ impl Keyspace {
         }
         self.persist(key);
         self.note(key);
-        let gone = self.slot_mut(key_slot(key)).remove(key)?.object;
-        self.len -= 1;
+        let gone = self.keys.remove_at(place(key), key)?.object;
         self.bytes -= entry_bytes(key, &gone);
         Some(gone)
     }
@@ -191,7 +180,7 @@ impl Keyspace {
     }
     /// Keys with an expiry from a place of the walk on: (place, key, when).
     pub fn expires_from(&self, place: u64) -> impl Iterator<Item = (u64, &Bytes, u64)> {
-        self.expires.from_hash(place).map(|(h, k, at)| (h, k, *at))
+        self.expires.from_place(place).map(|(h, k, at)| (h, k, *at))
     }
     /// The mean time left of keys with an expiry, in ms.
     pub fn mean_ttl(&self, now_ms: u64) -> u64 {
@@ -201,16 +190,24 @@ impl Keyspace {
 
     // ---- slots ----------------------------------------------------------------------------------
 
+    /// Keys from a slot and a hash on: (place, key, entry).
+    fn walk(&self, from: u64) -> impl Iterator<Item = (u64, &Bytes, &Entry)> {
+        self.keys.from_place(from)
+    }
+    fn of_slot(&self, slot: u16) -> impl Iterator<Item = (&Bytes, &Entry)> {
+        let keys = self.walk(first_place(slot)).take_while(move |&(place, ..)| slot_of(place) == slot);
+        keys.map(|(_, key, entry)| (key, entry))
+    }
     /// Keys in the slot. redis: countKeysInSlot @7.0.15
     pub fn count_in_slot(&self, slot: u16) -> u64 {
-        self.slot(slot).map_or(0, Trie::len)
+        self.of_slot(slot).count() as u64
     }
     /// The keys of a slot, the latest inserted first.
     ///
     /// redis: cluster.c slotToKeyAddEntry @7.0.15
     /// deviates: loading a dump file keeps the order; Redis inserts in the order of its hash table.
     pub fn keys_in_slot(&self, slot: u16) -> Vec<&Bytes> {
-        let mut keys: Vec<_> = self.slot(slot).into_iter().flat_map(Trie::iter).collect();
+        let mut keys: Vec<_> = self.of_slot(slot).collect();
         keys.sort_unstable_by_key(|(_, entry)| std::cmp::Reverse(entry.number));
         keys.into_iter().map(|(key, _)| key).collect()
     }
@@ -224,22 +221,20 @@ impl Keyspace {
     }
     /// Slots that hold keys, ascending.
     pub fn used_slots(&self) -> impl Iterator<Item = u16> + '_ {
-        (0..SLOTS).filter(|&slot| self.count_in_slot(slot) > 0)
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let (place, ..) = self.walk(first_place(next)).next().filter(|_| next < SLOTS)?;
+            let slot = slot_of(place);
+            next = slot + 1;
+            Some(slot)
+        })
     }
 
     // ---- everything -----------------------------------------------------------------------------
 
     /// Every key with its value, by slot and by the hash of the key.
     pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Object)> {
-        self.walk(0, 0).map(|(_, key, object)| (key, object))
-    }
-    /// Keys from a place on: (place, key, value). The place is a slot and the top of a hash.
-    fn walk(&self, slot: u16, hash: u64) -> impl Iterator<Item = (u64, &Bytes, &Object)> {
-        (slot..SLOTS).filter(|&s| self.count_in_slot(s) > 0).flat_map(move |s| {
-            let from = if s == slot { hash } else { 0 };
-            let keys = self.slot(s).into_iter().flat_map(move |keys| keys.from_hash(from));
-            keys.map(move |(hash, key, entry)| (scan_place(s, hash), key, &entry.object))
-        })
+        self.keys.iter().map(|(key, entry)| (key, &entry.object))
     }
     /// At least `count` keys from the cursor on, if there are that many, and the cursor to go on with; 0
     /// at the end.
@@ -250,26 +245,18 @@ impl Keyspace {
     /// deviates: the walk is by slot and a fixed hash; Redis's goes through buckets in reverse bit order.
     pub fn scan(&self, cursor: u64, count: usize) -> (u64, Vec<(&Bytes, &Object)>) {
         let mut found: Vec<(u64, &Bytes, &Object)> = Vec::new();
-        let (slot, hash) = ((cursor >> SCAN_HASH_BITS) as u16, cursor << SLOT_BITS);
-        for (place, key, object) in self.walk(slot.min(SLOTS - 1), hash) {
+        for (place, key, entry) in self.walk(cursor) {
             // Keys of one place go together: the cursor cannot tell them apart.
             if found.len() >= count && found.last().is_none_or(|&(last, ..)| last != place) {
                 return (place, found.into_iter().map(|(_, k, o)| (k, o)).collect());
             }
-            found.push((place, key, object));
+            found.push((place, key, &entry.object));
         }
         (0, found.into_iter().map(|(_, k, o)| (k, o)).collect())
     }
     /// The key at a random place; two numbers below each bound are drawn by the caller.
     pub fn nth_key(&self, n: u64) -> Option<&Bytes> {
-        let mut left = n;
-        for keys in self.slots.iter() {
-            if left < keys.len() {
-                return keys.iter().nth(left as usize).map(|(key, _)| key);
-            }
-            left -= keys.len();
-        }
-        None
+        self.keys.nth(n).map(|(key, _)| key)
     }
     /// Bytes of a dump file with these keys, the measure of transfer and load times.
     pub fn bytes(&self) -> u64 {
@@ -278,15 +265,22 @@ impl Keyspace {
 }
 
 const SLOT_BITS: u32 = 14;
-const SCAN_HASH_BITS: u32 = 64 - SLOT_BITS;
+const HASH_BITS: u32 = 64 - SLOT_BITS;
 
-fn scan_place(slot: u16, hash: u64) -> u64 {
-    u64::from(slot) << SCAN_HASH_BITS | hash >> SLOT_BITS
+/// Where a key is: its slot, and the top of its hash.
+fn place(key: &[u8]) -> u64 {
+    first_place(key_slot(key)) | trie::hash(key) >> SLOT_BITS
+}
+fn first_place(slot: u16) -> u64 {
+    u64::from(slot) << HASH_BITS
+}
+fn slot_of(place: u64) -> u16 {
+    (place >> HASH_BITS) as u16
 }
 
 impl PartialEq for Keyspace {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.expires == other.expires && self.slots == other.slots
+        self.expires == other.expires && self.keys == other.keys
     }
 }
 impl Eq for Keyspace {}

@@ -1,17 +1,18 @@
 //! A map from bytes to values that is shared copy-on-write in small pieces: a clone is one pointer, and
 //! a change after it copies only the few nodes on the way to the key.
 //!
-//! Iteration is in the order of a fixed hash of the keys, the same in every run.
+//! Every key has a place, a number that its owner gives it or else a fixed hash: iteration is in the order of
+//! places, the same in every run.
 
 use std::sync::Arc;
 
 use crate::base::Bytes;
 
-/// Bits of the hash that one branch uses.
+/// Bits of the place that one branch uses.
 const BITS: u32 = 4;
 const FAN: usize = 1 << BITS;
 /// A leaf with more items becomes a branch.
-const LEAF: usize = 16;
+const LEAF: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct Trie<T> {
@@ -21,15 +22,15 @@ pub struct Trie<T> {
 
 #[derive(Clone, Debug)]
 enum Node<T> {
-    /// Ordered by hash, then by key.
+    /// Ordered by place, then by key.
     Leaf(Vec<Item<T>>),
-    /// By the next bits of the hash, the highest first.
+    /// By the next bits of the place, the highest first.
     Branch([Option<Arc<Node<T>>>; FAN]),
 }
 
 #[derive(Clone, Debug)]
 struct Item<T> {
-    hash: u64,
+    place: u64,
     key: Bytes,
     value: T,
 }
@@ -50,8 +51,15 @@ pub fn hash(bytes: &[u8]) -> u64 {
     h ^ (h >> 32)
 }
 
-fn index(hash: u64, depth: u32) -> usize {
-    (hash >> (64 - BITS * (depth + 1))) as usize & (FAN - 1)
+fn index(place: u64, depth: u32) -> usize {
+    (place >> (64 - BITS * (depth + 1))) as usize & (FAN - 1)
+}
+
+/// Where the key is in a leaf.
+fn find<T>(items: &[Item<T>], place: u64, key: &[u8]) -> Option<usize> {
+    let first = items.partition_point(|i| i.place < place);
+    let there = items[first..].iter().take_while(|i| i.place == place).position(|i| *i.key == *key)?;
+    Some(first + there)
 }
 
 fn is_last(depth: u32) -> bool {
@@ -73,15 +81,15 @@ impl<T> Trie<T> {
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&T> {
-        let hash = hash(key);
+        self.get_at(hash(key), key)
+    }
+    pub fn get_at(&self, place: u64, key: &[u8]) -> Option<&T> {
         let mut node = self.root.as_deref()?;
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf(items) => {
-                    return items.iter().find(|i| i.hash == hash && *i.key == *key).map(|i| &i.value);
-                }
-                Node::Branch(children) => node = children[index(hash, depth)].as_deref()?,
+                Node::Leaf(items) => return find(items, place, key).map(|at| &items[at].value),
+                Node::Branch(children) => node = children[index(place, depth)].as_deref()?,
             }
             depth += 1;
         }
@@ -91,15 +99,33 @@ impl<T> Trie<T> {
         self.get(key).is_some()
     }
 
-    /// Key and value of every item, by hash.
+    /// Key and value of every item, by place.
     pub fn iter(&self) -> Iter<'_, T> {
         let mut iter = Iter { stack: Vec::new() };
         iter.stack.extend(self.root.as_deref().map(Place::start));
         iter
     }
 
-    /// The items whose hash is at least `from`, by hash: (hash, key, value).
-    pub fn from_hash(&self, from: u64) -> impl Iterator<Item = (u64, &Bytes, &T)> {
+    /// The item at this number.
+    pub fn nth(&self, n: u64) -> Option<(&Bytes, &T)> {
+        let mut iter = self.iter();
+        let mut left = n as usize;
+        loop {
+            match iter.stack.last_mut()? {
+                // Whole leaves at once.
+                Place::Leaf(items) if items.len() <= left => {
+                    left -= items.len();
+                    *items = &[];
+                }
+                Place::Leaf(items) => return items.get(left).map(|i| (&i.key, &i.value)),
+                Place::Branch(..) => {}
+            }
+            iter.next_leaf()?;
+        }
+    }
+
+    /// The items whose place is at least `from`, by place: (place, key, value).
+    pub fn from_place(&self, from: u64) -> impl Iterator<Item = (u64, &Bytes, &T)> {
         let mut iter = Iter { stack: Vec::new() };
         let mut next = self.root.as_deref();
         let mut depth = 0;
@@ -112,27 +138,30 @@ impl<T> Trie<T> {
                     *at = i + 1;
                     next = children[i].as_deref();
                 }
-                (Place::Leaf(items), _) => *items = &items[items.partition_point(|i| i.hash < from)..],
+                (Place::Leaf(items), _) => *items = &items[items.partition_point(|i| i.place < from)..],
                 _ => {}
             }
             iter.stack.push(place);
             depth += 1;
         }
-        std::iter::from_fn(move || iter.next_item().map(|i| (i.hash, &i.key, &i.value)))
+        std::iter::from_fn(move || iter.next_item().map(|i| (i.place, &i.key, &i.value)))
     }
 }
 
 impl<T: Clone> Trie<T> {
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut T> {
-        let hash = hash(key);
+        self.get_mut_at(hash(key), key)
+    }
+    pub fn get_mut_at(&mut self, place: u64, key: &[u8]) -> Option<&mut T> {
         let mut node = Arc::make_mut(self.root.as_mut()?);
         let mut depth = 0;
         loop {
             match node {
                 Node::Leaf(items) => {
-                    return items.iter_mut().find(|i| i.hash == hash && *i.key == *key).map(|i| &mut i.value);
+                    let at = find(items, place, key)?;
+                    return Some(&mut items[at].value);
                 }
-                Node::Branch(children) => node = Arc::make_mut(children[index(hash, depth)].as_mut()?),
+                Node::Branch(children) => node = Arc::make_mut(children[index(place, depth)].as_mut()?),
             }
             depth += 1;
         }
@@ -140,7 +169,9 @@ impl<T: Clone> Trie<T> {
 
     /// Sets a key, returns the value it had.
     pub fn insert(&mut self, key: Bytes, value: T) -> Option<T> {
-        let hash = hash(&key);
+        self.insert_at(hash(&key), key, value)
+    }
+    pub fn insert_at(&mut self, place: u64, key: Bytes, value: T) -> Option<T> {
         let mut node = Arc::make_mut(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
         let mut depth = 0;
         loop {
@@ -152,20 +183,20 @@ impl<T: Clone> Trie<T> {
             }
             match node {
                 Node::Leaf(items) => {
-                    let at = items.partition_point(|i| (i.hash, &*i.key) < (hash, &*key));
+                    let at = items.partition_point(|i| (i.place, &*i.key) < (place, &*key));
                     return match items.get_mut(at) {
-                        Some(item) if item.hash == hash && item.key == key => {
+                        Some(item) if item.place == place && item.key == key => {
                             Some(std::mem::replace(&mut item.value, value))
                         }
                         _ => {
-                            items.insert(at, Item { hash, key, value });
+                            items.insert(at, Item { place, key, value });
                             self.len += 1;
                             None
                         }
                     };
                 }
                 Node::Branch(children) => {
-                    let child = &mut children[index(hash, depth)];
+                    let child = &mut children[index(place, depth)];
                     node = Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
                 }
             }
@@ -174,16 +205,18 @@ impl<T: Clone> Trie<T> {
     }
 
     pub fn remove(&mut self, key: &[u8]) -> Option<T> {
-        let hash = hash(key);
+        self.remove_at(hash(key), key)
+    }
+    pub fn remove_at(&mut self, place: u64, key: &[u8]) -> Option<T> {
         let mut node = Arc::make_mut(self.root.as_mut()?);
         let mut depth = 0;
         let value = loop {
             match node {
                 Node::Leaf(items) => {
-                    let at = items.iter().position(|i| i.hash == hash && *i.key == *key)?;
+                    let at = find(items, place, key)?;
                     break items.remove(at).value;
                 }
-                Node::Branch(children) => node = Arc::make_mut(children[index(hash, depth)].as_mut()?),
+                Node::Branch(children) => node = Arc::make_mut(children[index(place, depth)].as_mut()?),
             }
             depth += 1;
         };
@@ -198,7 +231,7 @@ impl<T: Clone> Trie<T> {
 fn split<T>(items: Vec<Item<T>>, depth: u32) -> Node<T> {
     let mut parts: [Vec<Item<T>>; FAN] = Default::default();
     for item in items {
-        parts[index(item.hash, depth)].push(item);
+        parts[index(item.place, depth)].push(item);
     }
     Node::Branch(parts.map(|part| (!part.is_empty()).then(|| Arc::new(Node::Leaf(part)))))
 }
@@ -237,18 +270,14 @@ pub struct Iter<'a, T> {
 }
 
 impl<'a, T> Iter<'a, T> {
-    fn next_item(&mut self) -> Option<&'a Item<T>> {
+    /// Goes to the next leaf that has items; `None` at the end.
+    fn next_leaf(&mut self) -> Option<&mut &'a [Item<T>]> {
         loop {
             match self.stack.last_mut()? {
-                Place::Leaf(items) => match items.split_first() {
-                    Some((item, rest)) => {
-                        *items = rest;
-                        return Some(item);
-                    }
-                    None => {
-                        self.stack.pop();
-                    }
-                },
+                Place::Leaf([_, ..]) => break,
+                Place::Leaf([]) => {
+                    self.stack.pop();
+                }
                 Place::Branch(children, at) => match children.get(*at) {
                     Some(child) => {
                         *at += 1;
@@ -260,6 +289,17 @@ impl<'a, T> Iter<'a, T> {
                 },
             }
         }
+        match self.stack.last_mut() {
+            Some(Place::Leaf(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn next_item(&mut self) -> Option<&'a Item<T>> {
+        let items = self.next_leaf()?;
+        let (item, rest) = items.split_first()?;
+        *items = rest;
+        Some(item)
     }
 }
 
@@ -322,19 +362,21 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_can_go_on_from_any_hash() {
+    fn a_walk_can_go_on_from_any_place() {
         let mut t = Trie::default();
         for n in 0..1000 {
             t.insert(key(n), n);
         }
-        let all: Vec<u64> = t.from_hash(0).map(|(h, ..)| h).collect();
+        let all: Vec<u64> = t.from_place(0).map(|(h, ..)| h).collect();
         assert_eq!(all.len(), 1000);
         assert!(all.is_sorted());
         for at in [0, 1, 500, 999] {
-            let rest: Vec<u64> = t.from_hash(all[at]).map(|(h, ..)| h).collect();
+            let rest: Vec<u64> = t.from_place(all[at]).map(|(h, ..)| h).collect();
             assert_eq!(rest, all[at..]);
         }
-        assert_eq!(t.from_hash(all[999] + 1).count(), 0);
+        assert_eq!(t.from_place(all[999] + 1).count(), 0);
+        let keys: Vec<_> = t.iter().collect();
+        assert!((0..1001).all(|n| t.nth(n) == keys.get(n as usize).copied()));
     }
 
     #[test]
