@@ -171,8 +171,8 @@ pub struct App {
     next_due: NodeTime,
     chooser: Chooser,
     key_name: Arc<str>,
-    /// Shard of each slot at first.
-    pub(super) parts: Arc<Vec<u16>>,
+    /// The history knows the shard of each slot at first.
+    pub(super) grouped: bool,
     keys: Rng,
     pub(super) chance: Rng,
     running: bool,
@@ -202,7 +202,7 @@ impl App {
             redirected: 0,
             next_due: cx.now,
             chooser: Chooser::new(&spec.keys),
-            parts: Arc::default(),
+            grouped: false,
             keys: cx.stream("keys"),
             chance: cx.stream("retries"),
             running: true,
@@ -606,7 +606,7 @@ impl App {
                 Outcome::Refused => self.history.refused(key, version),
                 Outcome::Unknown => self.history.unknown(key, version),
             }
-            let part = self.parts.get(usize::from(slot)).copied().unwrap_or(0).min(1024);
+            let part = self.history.registers[key as usize].part;
             let news = self.history.outage(part.into(), ok, cx.now);
             let by = cx.host;
             if outcome == Outcome::Acked {

@@ -39,6 +39,8 @@ pub struct Register {
     /// Number of the last acknowledged write.
     pub acked: u32,
     pub slot: u16,
+    /// The part of the slots that the slot is in.
+    pub part: u16,
     /// Who acknowledged it.
     pub via: Node,
     /// A write to it is under way.
@@ -76,8 +78,13 @@ pub struct History {
 
 impl History {
     pub fn new(slots: impl Iterator<Item = u16>) -> History {
-        let register = |slot| Register { issued: 0, acked: 0, slot, via: NOBODY, busy: false };
+        let register = |slot| Register { issued: 0, acked: 0, slot, part: 0, via: NOBODY, busy: false };
         History { registers: slots.map(register).collect(), ..History::default() }
+    }
+
+    /// Slots are grouped into parts, for [`History::outages`].
+    pub fn group(&mut self, part: impl Fn(u16) -> u16) {
+        self.registers.iter_mut().for_each(|r| r.part = part(r.slot));
     }
 
     /// Begins a write, returns its number.

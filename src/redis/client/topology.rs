@@ -12,6 +12,11 @@ pub type Node = u16;
 /// No node, no shard.
 pub const NOBODY: u16 = u16::MAX;
 
+/// Groups that are told apart.
+const MOST: u16 = 1024;
+/// So many ranges of slots are few.
+const FEW: usize = 8;
+
 /// A master and its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -49,12 +54,18 @@ impl Topology {
     }
 
     pub fn shard(&self, slot: u16) -> Option<&Shard> {
-        self.shards.get(usize::from(*self.of_slot.get(usize::from(slot))?))
+        let slot = usize::from(slot);
+        let shard = match &self.ranges[..] {
+            // The last that has the slot counts. A few ranges are read sooner than one place of a large table.
+            ranges @ [_, ..] if ranges.len() <= FEW => ranges.iter().rfind(|(range, _)| range.contains(&slot))?.1,
+            _ => *self.of_slot.get(slot)?,
+        };
+        self.shards.get(usize::from(shard))
     }
 
-    /// Shard numbers by slot, to group what happens to slots.
-    pub fn groups(&self) -> Arc<Vec<u16>> {
-        self.of_slot.clone()
+    /// A number that all slots of a shard have, to group what happens to slots.
+    pub fn group(&self, slot: u16) -> u16 {
+        self.of_slot.get(usize::from(slot)).copied().unwrap_or(0).min(MOST)
     }
 
     /// MOVED said that the slot is at the node.

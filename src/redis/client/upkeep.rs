@@ -216,8 +216,10 @@ impl App {
         let from = self.addr(self.links.get(link).node);
         match self.topology.replace(v, from) {
             true => {
-                if self.parts.is_empty() {
-                    self.parts = self.topology.groups();
+                if !self.grouped {
+                    self.grouped = true;
+                    let topology = &self.topology;
+                    self.history.group(|slot| topology.group(slot));
                 }
                 self.history.counts.refreshes += 1;
                 self.refreshed_at = cx.now;

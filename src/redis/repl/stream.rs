@@ -106,8 +106,9 @@ impl Backlog {
         if from < self.first || from > offset + 1 {
             return None;
         }
-        let start = self.items.partition_point(|(end, _)| *end < from);
-        let items: Vec<_> = self.items.range(start..).cloned().collect();
+        // Nearly always the last few.
+        let wanted = self.items.iter().rev().take_while(|(end, _)| *end >= from).count();
+        let items: Vec<_> = self.items.range(self.items.len() - wanted..).cloned().collect();
         Some(Chunk { len: (offset + 1 - from) as u64, items })
     }
 }

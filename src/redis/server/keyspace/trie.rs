@@ -4,6 +4,7 @@
 //! Every key has a place, a number that its owner gives it or else a fixed hash: iteration is in the order of
 //! places, the same in every run.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::base::Bytes;
@@ -22,17 +23,45 @@ pub struct Trie<T> {
 
 #[derive(Clone, Debug)]
 enum Node<T> {
-    /// Ordered by place, then by key.
-    Leaf(Vec<Item<T>>),
+    Leaf(Leaf<T>),
     /// By the next bits of the place, the highest first.
     Branch([Option<Arc<Node<T>>>; FAN]),
 }
 
+/// Items in the order of places, then of keys. A search looks at the places alone, which lie close together.
 #[derive(Clone, Debug)]
-struct Item<T> {
-    place: u64,
-    key: Bytes,
-    value: T,
+struct Leaf<T> {
+    places: Vec<u64>,
+    items: Vec<(Bytes, T)>,
+}
+
+impl<T> Default for Leaf<T> {
+    fn default() -> Self {
+        Leaf { places: Vec::new(), items: Vec::new() }
+    }
+}
+
+impl<T> Leaf<T> {
+    /// Where the first item is whose place is at least this.
+    fn first(&self, place: u64) -> usize {
+        self.places.partition_point(|&p| p < place)
+    }
+    /// Where the key is, or where it would be.
+    fn find(&self, place: u64, key: &[u8]) -> Result<usize, usize> {
+        let mut at = self.first(place);
+        while self.places.get(at) == Some(&place) {
+            match (*self.items[at].0).cmp(key) {
+                Ordering::Less => at += 1,
+                Ordering::Equal => return Ok(at),
+                Ordering::Greater => break,
+            }
+        }
+        Err(at)
+    }
+    fn push(&mut self, place: u64, item: (Bytes, T)) {
+        self.places.push(place);
+        self.items.push(item);
+    }
 }
 
 /// A hash without a secret: equal in every run and on every machine.
@@ -53,13 +82,6 @@ pub fn hash(bytes: &[u8]) -> u64 {
 
 fn index(place: u64, depth: u32) -> usize {
     (place >> (64 - BITS * (depth + 1))) as usize & (FAN - 1)
-}
-
-/// Where the key is in a leaf.
-fn find<T>(items: &[Item<T>], place: u64, key: &[u8]) -> Option<usize> {
-    let first = items.partition_point(|i| i.place < place);
-    let there = items[first..].iter().take_while(|i| i.place == place).position(|i| *i.key == *key)?;
-    Some(first + there)
 }
 
 fn is_last(depth: u32) -> bool {
@@ -88,7 +110,7 @@ impl<T> Trie<T> {
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf(items) => return find(items, place, key).map(|at| &items[at].value),
+                Node::Leaf(leaf) => return leaf.find(place, key).ok().map(|at| &leaf.items[at].1),
                 Node::Branch(children) => node = children[index(place, depth)].as_deref()?,
             }
             depth += 1;
@@ -113,11 +135,11 @@ impl<T> Trie<T> {
         loop {
             match iter.stack.last_mut()? {
                 // Whole leaves at once.
-                Place::Leaf(items) if items.len() <= left => {
-                    left -= items.len();
-                    *items = &[];
+                Place::Leaf(leaf, at) if leaf.items.len() <= left => {
+                    left -= leaf.items.len();
+                    *at = leaf.items.len();
                 }
-                Place::Leaf(items) => return items.get(left).map(|i| (&i.key, &i.value)),
+                Place::Leaf(leaf, _) => return leaf.items.get(left).map(|(key, value)| (key, value)),
                 Place::Branch(..) => {}
             }
             iter.next_leaf()?;
@@ -138,13 +160,13 @@ impl<T> Trie<T> {
                     *at = i + 1;
                     next = children[i].as_deref();
                 }
-                (Place::Leaf(items), _) => *items = &items[items.partition_point(|i| i.place < from)..],
+                (Place::Leaf(leaf, at), _) => *at = leaf.first(from),
                 _ => {}
             }
             iter.stack.push(place);
             depth += 1;
         }
-        std::iter::from_fn(move || iter.next_item().map(|i| (i.place, &i.key, &i.value)))
+        std::iter::from_fn(move || iter.next_item())
     }
 }
 
@@ -157,9 +179,9 @@ impl<T: Clone> Trie<T> {
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf(items) => {
-                    let at = find(items, place, key)?;
-                    return Some(&mut items[at].value);
+                Node::Leaf(leaf) => {
+                    let at = leaf.find(place, key).ok()?;
+                    return Some(&mut leaf.items[at].1);
                 }
                 Node::Branch(children) => node = Arc::make_mut(children[index(place, depth)].as_mut()?),
             }
@@ -172,24 +194,22 @@ impl<T: Clone> Trie<T> {
         self.insert_at(hash(&key), key, value)
     }
     pub fn insert_at(&mut self, place: u64, key: Bytes, value: T) -> Option<T> {
-        let mut node = Arc::make_mut(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
+        let mut node = Arc::make_mut(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Leaf::default()))));
         let mut depth = 0;
         loop {
-            if let Node::Leaf(items) = node
-                && items.len() >= LEAF
+            if let Node::Leaf(leaf) = node
+                && leaf.items.len() >= LEAF
                 && !is_last(depth)
             {
-                *node = split(std::mem::take(items), depth);
+                *node = split(std::mem::take(leaf), depth);
             }
             match node {
-                Node::Leaf(items) => {
-                    let at = items.partition_point(|i| (i.place, &*i.key) < (place, &*key));
-                    return match items.get_mut(at) {
-                        Some(item) if item.place == place && item.key == key => {
-                            Some(std::mem::replace(&mut item.value, value))
-                        }
-                        _ => {
-                            items.insert(at, Item { place, key, value });
+                Node::Leaf(leaf) => {
+                    return match leaf.find(place, &key) {
+                        Ok(at) => Some(std::mem::replace(&mut leaf.items[at].1, value)),
+                        Err(at) => {
+                            leaf.places.insert(at, place);
+                            leaf.items.insert(at, (key, value));
                             self.len += 1;
                             None
                         }
@@ -197,7 +217,7 @@ impl<T: Clone> Trie<T> {
                 }
                 Node::Branch(children) => {
                     let child = &mut children[index(place, depth)];
-                    node = Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
+                    node = Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Leaf::default()))));
                 }
             }
             depth += 1;
@@ -212,9 +232,10 @@ impl<T: Clone> Trie<T> {
         let mut depth = 0;
         let value = loop {
             match node {
-                Node::Leaf(items) => {
-                    let at = find(items, place, key)?;
-                    break items.remove(at).value;
+                Node::Leaf(leaf) => {
+                    let at = leaf.find(place, key).ok()?;
+                    leaf.places.remove(at);
+                    break leaf.items.remove(at).1;
                 }
                 Node::Branch(children) => node = Arc::make_mut(children[index(place, depth)].as_mut()?),
             }
@@ -228,12 +249,12 @@ impl<T: Clone> Trie<T> {
     }
 }
 
-fn split<T>(items: Vec<Item<T>>, depth: u32) -> Node<T> {
-    let mut parts: [Vec<Item<T>>; FAN] = Default::default();
-    for item in items {
-        parts[index(item.place, depth)].push(item);
+fn split<T>(leaf: Leaf<T>, depth: u32) -> Node<T> {
+    let mut parts: [Leaf<T>; FAN] = std::array::from_fn(|_| Leaf::default());
+    for (place, item) in leaf.places.into_iter().zip(leaf.items) {
+        parts[index(place, depth)].push(place, item);
     }
-    Node::Branch(parts.map(|part| (!part.is_empty()).then(|| Arc::new(Node::Leaf(part)))))
+    Node::Branch(parts.map(|part| (!part.items.is_empty()).then(|| Arc::new(Node::Leaf(part)))))
 }
 
 impl<T: PartialEq> PartialEq for Trie<T> {
@@ -251,14 +272,14 @@ impl<T: Eq> Eq for Trie<T> {}
 /// Where an iteration stands in one node.
 #[derive(Debug)]
 enum Place<'a, T> {
-    Leaf(&'a [Item<T>]),
+    Leaf(&'a Leaf<T>, usize),
     Branch(&'a [Option<Arc<Node<T>>>; FAN], usize),
 }
 
 impl<'a, T> Place<'a, T> {
     fn start(node: &'a Node<T>) -> Place<'a, T> {
         match node {
-            Node::Leaf(items) => Place::Leaf(items),
+            Node::Leaf(leaf) => Place::Leaf(leaf, 0),
             Node::Branch(children) => Place::Branch(children, 0),
         }
     }
@@ -271,11 +292,11 @@ pub struct Iter<'a, T> {
 
 impl<'a, T> Iter<'a, T> {
     /// Goes to the next leaf that has items; `None` at the end.
-    fn next_leaf(&mut self) -> Option<&mut &'a [Item<T>]> {
+    fn next_leaf(&mut self) -> Option<(&'a Leaf<T>, &mut usize)> {
         loop {
             match self.stack.last_mut()? {
-                Place::Leaf([_, ..]) => break,
-                Place::Leaf([]) => {
+                Place::Leaf(leaf, at) if *at < leaf.items.len() => break,
+                Place::Leaf(..) => {
                     self.stack.pop();
                 }
                 Place::Branch(children, at) => match children.get(*at) {
@@ -290,23 +311,25 @@ impl<'a, T> Iter<'a, T> {
             }
         }
         match self.stack.last_mut() {
-            Some(Place::Leaf(items)) => Some(items),
+            Some(Place::Leaf(leaf, at)) => Some((leaf, at)),
             _ => None,
         }
     }
 
-    fn next_item(&mut self) -> Option<&'a Item<T>> {
-        let items = self.next_leaf()?;
-        let (item, rest) = items.split_first()?;
-        *items = rest;
-        Some(item)
+    /// Place, key and value of the next item.
+    fn next_item(&mut self) -> Option<(u64, &'a Bytes, &'a T)> {
+        let (leaf, at) = self.next_leaf()?;
+        let (key, value) = &leaf.items[*at];
+        let place = leaf.places[*at];
+        *at += 1;
+        Some((place, key, value))
     }
 }
 
 impl<'a, T> Iterator for Iter<'a, T> {
     type Item = (&'a Bytes, &'a T);
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_item().map(|i| (&i.key, &i.value))
+        self.next_item().map(|(_, key, value)| (key, value))
     }
 }
 
