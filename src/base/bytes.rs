@@ -28,6 +28,19 @@ impl Bytes {
         self
     }
 
+    /// The digits of a number.
+    pub fn decimal(mut n: u32) -> Bytes {
+        let (mut digits, mut at) = ([0; 10], 10);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (n % 10) as u8;
+            n /= 10;
+            if n == 0 {
+                return Bytes::from(&digits[at..]);
+            }
+        }
+    }
+
     /// These, one after the other.
     pub fn joined(parts: &[&[u8]]) -> Bytes {
         let len: usize = parts.iter().map(|part| part.len()).sum();
@@ -172,6 +185,13 @@ mod tests {
             let joined = Bytes::joined(&[&a, &b]);
             prop_assert_eq!(joined.as_slice(), [a, b].concat());
             prop_assert!(joined == joined.clone());
+        }
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for n in [0, 9, 10, 16383, u32::MAX] {
+            assert_eq!(Bytes::decimal(n), n.to_string().as_bytes());
         }
     }
 

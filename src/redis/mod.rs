@@ -88,7 +88,8 @@ impl Message {
 }
 
 fn digits(n: u64) -> u32 {
-    n.checked_ilog10().unwrap_or(0) + 1
+    // Nearly always it is short.
+    if n < 10 { 1 } else { n.ilog10() + 1 }
 }
 
 /// What a host's timers can wait for. One timer of each kind at a time; arming replaces.
@@ -215,6 +216,17 @@ pub enum Held {
     Then(Moment),
 }
 
+/// The same data, not only equal data.
+impl PartialEq for Held {
+    fn eq(&self, other: &Held) -> bool {
+        match (self, other) {
+            (Held::Data(mine), Held::Data(theirs)) => Arc::ptr_eq(mine, theirs),
+            (Held::Then(mine), Held::Then(theirs)) => mine == theirs,
+            _ => false,
+        }
+    }
+}
+
 impl Held {
     /// The moment, unless there is a copy.
     pub fn then(&self) -> Option<Moment> {
@@ -230,7 +242,7 @@ impl Held {
 
 /// The append-only file as a loading server would find it: the dataset that its commands make, rather
 /// than the commands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AofImage {
     /// What write(2) gave the kernel: survives the process.
     pub written: Held,

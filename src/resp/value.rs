@@ -309,7 +309,8 @@ impl fmt::Display for Value {
 
 /// Number of decimal digits.
 pub(super) fn decimal_len(number: u64) -> usize {
-    number.checked_ilog10().unwrap_or(0) as usize + 1
+    // Nearly always it is short.
+    if number < 10 { 1 } else { number.ilog10() as usize + 1 }
 }
 
 /// Where the encoder writes: into bytes, or into a count of them.

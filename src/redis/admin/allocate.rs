@@ -15,6 +15,9 @@ struct Layout {
     master: Vec<Option<usize>>,
 }
 
+/// A node by the place of its shard, its host, whether it follows, and its place in the list.
+type Member = (usize, u32, bool, usize);
+
 /// Decides the roles of all nodes of the list and prints them. False, with the reason printed, if there
 /// are too few.
 ///
@@ -104,14 +107,13 @@ impl Layout {
     /// How badly members of one shard share hosts, and a replica of each group that does.
     ///
     /// redis: redis-cli.c clusterManagerGetAntiAffinityScore @7.0.15
-    fn score(&self, masters: &[usize]) -> (u64, Vec<usize>) {
-        let mut rank = vec![usize::MAX; self.ips.len()];
-        masters.iter().enumerate().for_each(|(k, &m)| rank[m] = k);
+    fn score(&self, masters: &[usize], rank: &[usize], members: &mut Vec<Member>) -> (u64, Vec<usize>) {
         // Shard by shard, host by host, the master first.
         let followers =
-            (0..self.ips.len()).filter_map(|i| Some((rank[self.master[i]?], self.ips[i], true, i)));
-        let leaders = masters.iter().enumerate().map(|(k, &m)| (k, self.ips[m], false, m));
-        let mut members: Vec<_> = leaders.chain(followers).collect();
+            (0..self.ips.len()).filter_map(|i| Some((rank[self.master[i]?], self.ips[i].to_bits(), true, i)));
+        let leaders = masters.iter().enumerate().map(|(k, &m)| (k, self.ips[m].to_bits(), false, m));
+        members.clear();
+        members.extend(leaders.chain(followers));
         members.sort_unstable();
         let (mut score, mut offenders) = (0, Vec::new());
         for here in members.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|here| here.len() > 1) {
@@ -128,7 +130,10 @@ impl Layout {
     ///
     /// deviates: at most 4,000 steps; Redis takes 500 times the number of nodes.
     fn spread(&mut self, t: &mut Tool, cx: &mut Cx<'_>, masters: &[usize]) {
-        let (mut score, mut offenders) = self.score(masters);
+        let mut rank = vec![usize::MAX; self.ips.len()];
+        masters.iter().enumerate().for_each(|(k, &m)| rank[m] = k);
+        let mut members = Vec::new();
+        let (mut score, mut offenders) = self.score(masters, &rank, &mut members);
         if score == 0 {
             return;
         }
@@ -142,10 +147,11 @@ impl Layout {
                 break;
             }
             let first = offenders[rng.below(offenders.len() as u32) as usize];
-            let others: Vec<usize> = replicas.iter().copied().filter(|&i| i != first).collect();
-            let second = others[rng.below(others.len() as u32) as usize];
+            // One of the others.
+            let second = rng.below(replicas.len() as u32 - 1) as usize;
+            let second = replicas[second + usize::from(replicas[second] >= first)];
             self.master.swap(first, second);
-            let (new, off) = self.score(masters);
+            let (new, off) = self.score(masters, &rank, &mut members);
             if new > score {
                 self.master.swap(first, second);
             } else {

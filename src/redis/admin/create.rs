@@ -1,12 +1,13 @@
 //! `create`: a cluster out of nodes that know nobody.
 
 use super::super::Cx;
+use super::super::server::command::request;
 use super::allocate::allocate;
 use super::check::Check;
 use super::load::{Inspect, Join};
 use super::step::{Event, Flow, Step};
 use super::tool::Tool;
-use crate::base::Dur;
+use crate::base::{Bytes, Dur};
 
 /// redis: redis-cli.c clusterManagerCommandCreate, clusterManagerFlushNodeConfig, clusterManagerAddSlots
 /// @7.0.15
@@ -101,8 +102,8 @@ impl Create {
         match &t.nodes[node].replicate {
             Some(master) => Flow::ask(node, format!("CLUSTER REPLICATE {master}")),
             None => {
-                let slots: Vec<String> = t.nodes[node].slots.iter().map(|s| s.to_string()).collect();
-                Flow::ask(node, format!("CLUSTER ADDSLOTS {}", slots.join(" ")))
+                let slots = t.nodes[node].slots.iter().map(|slot| Bytes::decimal(slot.into()));
+                Flow::Ask(node, request(&["CLUSTER", "ADDSLOTS"]).iter().cloned().chain(slots).collect())
             }
         }
     }

@@ -160,8 +160,7 @@ impl Server {
             self.propagate_pending(!spec.is(prop::ARBITRARY));
         }
         if let (true, Some(r)) = (spec.is(prop::WRITE), &reply) {
-            let slot = spec.keys_of(args).next().map_or(0, |k| key_slot(k));
-            self.note_write(cx, slot, r);
+            self.note_write(cx, r, || first_slot(spec, args));
         }
         Outcome::Ran(reply)
     }
@@ -314,10 +313,14 @@ impl Server {
 
     fn note_refused_write(&mut self, cx: &mut Cx<'_>, spec: &Spec, args: &Command, why: &Value) {
         if spec.is(prop::WRITE) {
-            let slot = spec.keys_of(args).next().map_or(0, |k| key_slot(k));
-            self.note_write(cx, slot, why);
+            self.note_write(cx, why, || first_slot(spec, args));
         }
     }
+}
+
+/// The slot of the first key.
+fn first_slot(spec: &Spec, args: &Command) -> u16 {
+    spec.keys_of(args).next().map_or(0, |k| key_slot(k))
 }
 
 /// The properties of a command, or of everything that EXEC would run.

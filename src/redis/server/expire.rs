@@ -24,7 +24,7 @@ impl Server {
     /// replica's master sees keys as they are.
     ///
     /// redis: expireIfNeeded @7.0.15
-    fn expire_if_needed(&mut self, cx: &Cx<'_>, caller: Caller, key: &[u8], write: bool) -> bool {
+    pub(super) fn expire_if_needed(&mut self, cx: &Cx<'_>, caller: Caller, key: &[u8], write: bool) -> bool {
         if self.db.expires_len() == 0 || !self.has_expired(key, cx.now.ms()) {
             return false;
         }

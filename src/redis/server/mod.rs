@@ -845,7 +845,7 @@ impl Server {
 
     /// Notes, for the headline trace, when this node begins or ceases to accept writes. That it sends a client
     /// elsewhere says nothing of that.
-    pub(crate) fn note_write(&mut self, cx: &mut Cx<'_>, slot: u16, reply: &Value) {
+    pub(crate) fn note_write(&mut self, cx: &mut Cx<'_>, reply: &Value, slot: impl FnOnce() -> u16) {
         let ok = !reply.is_error();
         if self.accepts == Some(ok) {
             return;
@@ -853,13 +853,17 @@ impl Server {
         let by = HostId(u32::MAX);
         if ok {
             self.accepts = Some(true);
-            cx.note(crate::trace::Level::Headline, || Fact::WriteAccepted { by, slot });
+            cx.note(crate::trace::Level::Headline, || Fact::WriteAccepted { by, slot: slot() });
             return;
         }
         let text = reply.as_str().unwrap_or("");
         if self.accepts.is_some() && !text.starts_with("MOVED ") && !text.starts_with("ASK ") {
             self.accepts = Some(false);
-            cx.note(crate::trace::Level::Headline, || Fact::WriteRefused { by, slot, error: text.into() });
+            cx.note(crate::trace::Level::Headline, || Fact::WriteRefused {
+                by,
+                slot: slot(),
+                error: text.into(),
+            });
         }
     }
 

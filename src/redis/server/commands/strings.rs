@@ -122,9 +122,13 @@ fn set_generic(
         None => None,
     };
     let old = if o.get { Some(granted!(get_generic(s, cx, caller, key))) } else { None };
-    let found = s.lookup_write(cx, caller, key).is_some();
-    if (o.nx && found) || (o.xx && !found) {
-        return Some(old.unwrap_or(not_done));
+    if o.nx || o.xx {
+        let found = s.lookup_write(cx, caller, key).is_some();
+        if o.nx == found {
+            return Some(old.unwrap_or(not_done));
+        }
+    } else {
+        s.expire_if_needed(cx, caller, key, true);
     }
     store(s, key, value, o.keep_ttl);
     s.dirty += 1;

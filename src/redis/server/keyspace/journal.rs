@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Bytes, Entry, Keyspace};
+use super::{Bytes, Entry, Keyspace, place};
 
 /// A state that a dataset had: after so many changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,12 +90,15 @@ impl Keyspace {
 
     /// The key is about to be changed.
     pub(super) fn note(&mut self, key: &[u8]) {
-        if self.journal.is_none() {
-            return;
+        if self.journal.is_some() {
+            self.note_at(place(key), key);
         }
-        let entry = self.entry(key).cloned();
-        let change = Former::Key(Bytes::from(key), entry, self.expire_at(key));
-        self.journal.as_mut().expect("there is one").note(change);
+    }
+    pub(super) fn note_at(&mut self, place: u64, key: &[u8]) {
+        if let Some(journal) = &mut self.journal {
+            let expires = if self.expires.is_empty() { None } else { self.expires.get(key).copied() };
+            journal.note(Former::Key(Bytes::from(key), self.keys.get_at(place, key).cloned(), expires));
+        }
     }
 
     /// Everything is about to be replaced: what is left is empty, and remembers.

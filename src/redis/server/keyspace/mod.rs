@@ -92,8 +92,9 @@ impl Keyspace {
 
     /// Changes the value of a key in place; `None` if there is no such key.
     pub fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Object) -> R) -> Option<R> {
-        self.note(key);
-        let entry = self.keys.get_mut_at(place(key), key)?;
+        let place = place(key);
+        self.note_at(place, key);
+        let entry = self.keys.get_mut_at(place, key)?;
         let before = entry.object.bytes();
         let out = change(&mut entry.object);
         entry.form = Form::default();
@@ -107,8 +108,9 @@ impl Keyspace {
     ///
     /// redis: dbAdd, dbOverwrite @7.0.15
     pub fn set(&mut self, key: &[u8], object: Object) {
-        self.note(key);
-        if let Some(entry) = self.keys.get_mut_at(place(key), key) {
+        let place = place(key);
+        self.note_at(place, key);
+        if let Some(entry) = self.keys.get_mut_at(place, key) {
             let (before, after) = (entry.object.bytes(), object.bytes());
             entry.object = object;
             entry.form = Form::default();

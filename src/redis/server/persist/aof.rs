@@ -43,6 +43,8 @@ pub struct Aof {
     synced_bytes: u64,
     /// The number in the file names.
     pub sequence: u64,
+    /// The file as the disk was last told of it.
+    latest: Option<Arc<AofImage>>,
     /// A fsync runs in the background: what it will have forced to disk.
     pub syncing: Option<(Held, u64)>,
     /// unix seconds
@@ -73,6 +75,7 @@ impl Aof {
             synced: Held::Data(Arc::default()),
             synced_bytes: 0,
             sequence: 0,
+            latest: None,
             syncing: None,
             last_fsync: unix,
             postponed_since: 0,
@@ -128,15 +131,20 @@ impl Aof {
         }
     }
 
-    fn image(&self) -> Arc<AofImage> {
-        Arc::new(AofImage {
+    /// The file as it is now.
+    fn image(&mut self) -> Arc<AofImage> {
+        let image = AofImage {
             written: self.written.clone(),
             synced: self.synced.clone(),
             base_bytes: self.base_bytes,
             bytes: self.bytes,
             synced_bytes: self.synced_bytes,
             sequence: self.sequence,
-        })
+        };
+        match &self.latest {
+            Some(latest) if **latest == image => latest.clone(),
+            _ => self.latest.insert(Arc::new(image)).clone(),
+        }
     }
 }
 
@@ -193,7 +201,8 @@ impl Server {
             return;
         }
         let everysec = policy == AppendFsync::EverySec;
-        if aof.buffer > 0 {
+        let writes = aof.buffer > 0;
+        if writes {
             if everysec && !forced && aof.syncing.is_some() {
                 if aof.postponed_since == 0 {
                     aof.postponed_since = now;
@@ -241,7 +250,9 @@ impl Server {
                 _ => {}
             }
         }
-        aof.release(&mut self.db);
+        if writes {
+            aof.release(&mut self.db);
+        }
         cx.persist(DiskWrite::Aof(Some(aof.image())));
     }
 
