@@ -57,6 +57,7 @@ const FILES: &[(&str, &str)] = files![
     "operations/manual-failover.toml",
     "replication/switch-master.toml",
     "replication/persistence.toml",
+    "replication/page-cache.toml",
     "replication/backlog-size.toml",
     "replication/failover-command.toml",
     "incidents/frozen-master.toml",

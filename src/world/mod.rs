@@ -709,6 +709,9 @@ impl World {
             let aof = Arc::make_mut(aof);
             aof.synced = aof.written.clone();
             aof.synced_bytes = aof.bytes;
+            if let Some(server) = h.server_mut() {
+                server.persist.aof.written_back();
+            }
         }
     }
 

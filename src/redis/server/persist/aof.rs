@@ -37,10 +37,13 @@ pub struct Aof {
     /// Bytes that commands of this turn, or postponed ones, made.
     pub buffer: u64,
     selected: bool,
-    /// What write(2) took, and what is known to be on the disk.
+    /// What write(2) took, and what is on the disk.
     written: Held,
     synced: Held,
     synced_bytes: u64,
+    /// Bytes that the process knows to be there: of what the kernel writes on its own it hears nothing.
+    /// redis: aof_fsync_offset @7.0.15
+    known_bytes: u64,
     /// The number in the file names.
     pub sequence: u64,
     /// The file as the disk was last told of it.
@@ -74,6 +77,7 @@ impl Aof {
             written: Held::Data(Arc::default()),
             synced: Held::Data(Arc::default()),
             synced_bytes: 0,
+            known_bytes: 0,
             sequence: 0,
             latest: None,
             syncing: None,
@@ -95,7 +99,7 @@ impl Aof {
 
     /// Nothing that a turn must see to.
     pub fn is_idle(&self) -> bool {
-        !self.on || (self.buffer == 0 && self.synced_bytes == self.bytes && self.write_ok)
+        !self.on || (self.buffer == 0 && self.known_bytes == self.bytes && self.write_ok)
     }
 
     /// Bytes that the rewrite limit compares with. redis: aof_rewrite_base_size @7.0.15
@@ -103,15 +107,15 @@ impl Aof {
         self.base_size_at_rewrite
     }
 
-    /// All of the dataset as it is now has been given to the kernel.
-    fn wrote(&mut self, db: &mut Arc<Keyspace>) {
+    /// The file holds all of the dataset as it is now.
+    pub(super) fn wrote(&mut self, db: &mut Arc<Keyspace>) {
         self.written = Held::Then(Arc::make_mut(db).remember());
     }
 
-    /// The dataset has been loaded from the file.
-    pub(super) fn loaded(&mut self, db: &mut Arc<Keyspace>) {
-        self.wrote(db);
+    /// The kernel has written on its own all that it had.
+    pub fn written_back(&mut self) {
         self.synced = self.written.clone();
+        self.synced_bytes = self.bytes;
     }
 
     fn held(&mut self) -> impl Iterator<Item = &mut Held> {
@@ -163,10 +167,17 @@ impl Server {
         (aof.bytes, aof.base_bytes, aof.sequence) =
             found.map_or((base, base, 1), |f| (f.bytes, f.base_bytes, f.sequence));
         aof.base_size_at_rewrite = aof.bytes;
-        aof.synced_bytes = aof.bytes;
+        aof.known_bytes = aof.bytes;
         match found {
-            Some(image) => (aof.written, aof.synced) = (image.written.clone(), image.synced.clone()),
-            None => aof.loaded(&mut self.db),
+            Some(image) => {
+                (aof.written, aof.synced) = (image.written.clone(), image.synced.clone());
+                aof.synced_bytes = image.synced_bytes;
+            }
+            None => {
+                aof.wrote(&mut self.db);
+                aof.synced = aof.written.clone();
+                aof.synced_bytes = aof.bytes;
+            }
         }
         if found.is_none() {
             cx.emit(Fact::AofCreated);
@@ -197,7 +208,7 @@ impl Server {
         let (now, policy) = (cx.now.unix(), self.conf.appendfsync);
         let child = self.persist.child.is_some();
         let aof = &mut self.persist.aof;
-        if aof.buffer == 0 && aof.synced_bytes == aof.bytes {
+        if aof.buffer == 0 && aof.known_bytes == aof.bytes {
             return;
         }
         let everysec = policy == AppendFsync::EverySec;
@@ -237,6 +248,7 @@ impl Server {
                 AppendFsync::Always => {
                     aof.synced = aof.written.clone();
                     aof.synced_bytes = aof.bytes;
+                    aof.known_bytes = aof.bytes;
                     aof.last_fsync = now;
                     cx.out.push(Effect::FsyncNow);
                 }
@@ -260,8 +272,11 @@ impl Server {
     pub(in crate::redis::server) fn fsync_done(&mut self, cx: &mut Cx<'_>) {
         let aof = &mut self.persist.aof;
         if let Some((data, bytes)) = aof.syncing.take() {
-            aof.synced = data;
-            aof.synced_bytes = bytes;
+            aof.known_bytes = bytes;
+            if bytes >= aof.synced_bytes {
+                aof.synced = data;
+                aof.synced_bytes = bytes;
+            }
             aof.release(&mut self.db);
             cx.persist(DiskWrite::Aof(Some(aof.image())));
         }
@@ -328,7 +343,11 @@ impl Server {
         aof.base_size_at_rewrite = aof.bytes;
         aof.sequence += 1;
         // The child forced the base to disk; what came since is where it was.
-        aof.synced_bytes = aof.synced_bytes.saturating_sub(child.aof_bytes) + aof.base_bytes;
+        let still = |there: u64| there.saturating_sub(child.aof_bytes) + aof.base_bytes;
+        (aof.synced_bytes, aof.known_bytes) = (still(aof.synced_bytes), still(aof.known_bytes));
+        if let Some((_, bytes)) = &mut aof.syncing {
+            *bytes = still(*bytes);
+        }
         if aof.synced_bytes <= aof.base_bytes {
             aof.synced = Held::Data(child.data.clone());
             aof.synced_bytes = aof.base_bytes;

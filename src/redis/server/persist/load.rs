@@ -159,7 +159,7 @@ impl Server {
             }
             From::Aof => {
                 cx.emit(Fact::Loaded { keys, ms, source: "AOF" });
-                self.persist.aof.loaded(&mut self.db);
+                self.persist.aof.wrote(&mut self.db);
                 self.serve(cx);
             }
         }
