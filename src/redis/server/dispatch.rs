@@ -42,7 +42,9 @@ impl Server {
     /// redis: processCommandAndResetClient, resetClient @7.0.15
     pub(super) fn execute(&mut self, cx: &mut Cx<'_>, conn: ConnId, args: &Command) {
         let Some(name) = args.first() else { return };
-        if let Some(c) = self.clients.get(&conn) {
+        if cx.trace.keeps(Level::Packet)
+            && let Some(c) = self.clients.get(&conn)
+        {
             let from = c.peer.ip;
             cx.note(Level::Packet, || Fact::CommandRead { from, text: in_one_line(args) });
         }
@@ -230,7 +232,9 @@ impl Server {
         let calls = self.stats.calls(spec);
         calls.done += 1;
         calls.failed += u64::from(reply.as_ref().is_some_and(Value::is_error));
-        if (self.dirty > before || self.force_propagation) && !spec.is_exec() {
+        // A replica's own stream is its master's: only its file wants what the master sent.
+        let wanted = !caller.master || self.persist.aof.on;
+        if wanted && (self.dirty > before || self.force_propagation) && !spec.is_exec() {
             let command = self.rewritten.take().unwrap_or_else(|| args.clone());
             self.propagate(command);
         }
@@ -282,6 +286,9 @@ impl Server {
     ///
     /// redis: processCommand @7.0.15
     fn listens_only(&self, conn: ConnId, found: &Found) -> Option<Value> {
+        if self.pubsub.is_empty() {
+            return None;
+        }
         let allowed = ["ping", "subscribe", "psubscribe", "unsubscribe", "punsubscribe"];
         let client = self.clients.get(&conn)?;
         let listens = self.pubsub.count(conn) > 0 && client.protocol == crate::resp::Protocol::Resp2;

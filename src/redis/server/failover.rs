@@ -78,10 +78,9 @@ impl Server {
     ///
     /// redis: syncWithMaster @7.0.15
     pub(super) fn hear_master(&mut self, cx: &mut Cx<'_>, message: Message) {
-        let conf = self.conf.clone();
         let empty = self.db.is_empty();
         let asked = self.repl.state == LinkState::ReceivePsync && self.repl.failover.is_some();
-        let apply = self.repl.hear(cx, &conf, message, empty);
+        let apply = self.repl.hear(cx, &self.conf, message, empty);
         match self.repl.state {
             LinkState::ReceivePsync => {}
             LinkState::Transfer | LinkState::Connected if asked => self.end_failover(),
