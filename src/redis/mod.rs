@@ -180,8 +180,12 @@ pub enum DiskWrite {
         sync: bool,
     },
     Rdb(Option<Arc<Rdb>>),
-    /// The append-only file, as far as it is written and as far as it is forced to disk.
-    Aof(Option<Arc<AofImage>>),
+    /// An append-only file in the place of the one before.
+    Aof(Arc<AofImage>),
+    /// It was added to: what it holds, in so many bytes.
+    AofWritten(Held, u64),
+    /// So much of it is on the disk.
+    AofSynced(Held, u64),
     /// CONFIG REWRITE.
     Conf(Arc<crate::params::Config>),
     /// What a sentinel saves of its state.
@@ -216,17 +220,6 @@ pub enum Held {
     Then(Moment),
 }
 
-/// The same data, not only equal data.
-impl PartialEq for Held {
-    fn eq(&self, other: &Held) -> bool {
-        match (self, other) {
-            (Held::Data(mine), Held::Data(theirs)) => Arc::ptr_eq(mine, theirs),
-            (Held::Then(mine), Held::Then(theirs)) => mine == theirs,
-            _ => false,
-        }
-    }
-}
-
 impl Held {
     /// The moment, unless there is a copy.
     pub fn then(&self) -> Option<Moment> {
@@ -242,7 +235,7 @@ impl Held {
 
 /// The append-only file as a loading server would find it: the dataset that its commands make, rather
 /// than the commands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AofImage {
     /// What write(2) gave the kernel: survives the process.
     pub written: Held,

@@ -580,7 +580,19 @@ impl World {
                         DiskWrite::NodesConf { image, .. } => disk.nodes_conf = Some(image),
                         DiskWrite::Rdb(rdb) => disk.rdb = rdb,
                         DiskWrite::Aof(image) => {
-                            disk.aof = image;
+                            disk.aof = Some(image);
+                            self.schedule_writeback(host);
+                        }
+                        DiskWrite::AofWritten(held, bytes) => {
+                            if let Some(aof) = disk.aof.as_mut().map(Arc::make_mut) {
+                                (aof.written, aof.bytes) = (held, bytes);
+                            }
+                            self.schedule_writeback(host);
+                        }
+                        DiskWrite::AofSynced(held, bytes) => {
+                            if let Some(aof) = disk.aof.as_mut().map(Arc::make_mut) {
+                                (aof.synced, aof.synced_bytes) = (held, bytes);
+                            }
                             self.schedule_writeback(host);
                         }
                         DiskWrite::Conf(conf) => disk.conf = Some(conf),

@@ -126,10 +126,16 @@ impl Book {
         let mut groups: Vec<Cut> = Vec::new();
         for m in moves {
             match groups.iter_mut().find(|c| c.from == m.from && c.to == m.to) {
-                Some(c) => c.slots.push(m.slot),
+                Some(c) => c.slots.extend(m.slots.clone()),
                 None => {
                     let cause = self.cause(w, m.from, m.to);
-                    groups.push(Cut { at: w.now(), from: m.from, to: m.to, slots: vec![m.slot], cause });
+                    groups.push(Cut {
+                        at: w.now(),
+                        from: m.from,
+                        to: m.to,
+                        slots: m.slots.clone().collect(),
+                        cause,
+                    });
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Whose data counts: the node that serves each slot.
 
+use std::ops::RangeInclusive;
+
 use crate::redis::bus::view::ME;
 use crate::redis::registry::ClaimId;
 use crate::slot::{SLOTS, SlotSet};
@@ -32,10 +34,10 @@ pub struct Owners {
     won: Vec<(Process, SlotSet)>,
 }
 
-/// A slot that changed its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Slots that changed their owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    pub slot: u16,
+    pub slots: RangeInclusive<u16>,
     pub from: Option<Process>,
     pub to: Process,
 }
@@ -86,15 +88,21 @@ impl Owners {
             let had = before.iter().find(|(process, _)| *process == c.process).map(|(_, had)| had);
             // Nobody else can have taken what it had.
             let new = had.map_or_else(|| won.clone(), |had| won.without(had));
-            for slot in new.ranges().into_iter().flatten() {
-                let now = &mut self.of_slot[usize::from(slot)];
-                if *now != Some(c.process) {
-                    moves.push(Move { slot, from: now.replace(c.process), to: c.process });
+            for range in new.ranges() {
+                let mut first = *range.start();
+                let slots = &mut self.of_slot[usize::from(first)..=usize::from(*range.end())];
+                for part in slots.chunk_by(|a, b| a == b) {
+                    let last = first + (part.len() - 1) as u16;
+                    if part[0] != Some(c.process) {
+                        moves.push(Move { slots: first..=last, from: part[0], to: c.process });
+                    }
+                    first = last.wrapping_add(1);
                 }
+                slots.fill(Some(c.process));
             }
             self.won.push((c.process, won));
         }
-        moves.sort_unstable_by_key(|m| m.slot);
+        moves.sort_unstable_by_key(|m| *m.slots.start());
         moves
     }
 }

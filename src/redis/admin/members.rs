@@ -1,12 +1,12 @@
 //! `add-node` and `del-node`.
 
-use crate::base::Bytes;
 use super::super::{Addr, Cx};
 use super::check::Check;
 use super::create::meeting_point;
 use super::load::{Inspect, Join};
 use super::step::{Event, Flow};
 use super::tool::Tool;
+use crate::base::Bytes;
 use crate::base::Dur;
 use crate::resp::Value;
 
@@ -109,7 +109,8 @@ impl AddNode {
                 Event::Reply(Value::Array(found)) if found.is_empty() => {
                     t.say(cx, format!(">>> Send FUNCTION RESTORE to {new}"));
                     self.at = AddAt::Restore;
-                    let words = [Bytes::from(b"FUNCTION"), Bytes::from(b"RESTORE"), Bytes::from(&self.functions[..])];
+                    let words =
+                        [Bytes::from(b"FUNCTION"), Bytes::from(b"RESTORE"), Bytes::from(&self.functions[..])];
                     Flow::Ask(self.node, words.into())
                 }
                 Event::Reply(Value::Array(_)) => {

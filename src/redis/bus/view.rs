@@ -2,7 +2,7 @@
 //! found by interned node id, walked in the order of Redis's hash table.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::super::registry::{ClaimId, EndpointId, NodeName};
 use super::Bus;
@@ -396,13 +396,30 @@ impl Dict {
 /// Who owns each slot, by interned node id; shared until changed.
 #[derive(Clone, Debug)]
 pub struct SlotOwners {
-    table: Arc<[NodeId; SLOTS as usize]>,
+    table: Arc<Table>,
     unowned: u16,
+}
+
+/// Slots in a row with the same owner, or none.
+type Run = (RangeInclusive<u16>, Option<NodeId>);
+
+#[derive(Debug)]
+struct Table {
+    owners: [NodeId; SLOTS as usize],
+    /// All runs, once somebody asked for them.
+    runs: OnceLock<Vec<Run>>,
+}
+
+impl Clone for Table {
+    /// A copy is made to be changed.
+    fn clone(&self) -> Table {
+        Table { owners: self.owners, runs: OnceLock::new() }
+    }
 }
 
 /// The latest tables of owners: when a cluster agrees, its nodes share one. 64 KB each.
 #[derive(Clone, Debug, Default)]
-pub struct OwnerTables(Vec<Arc<[NodeId; SLOTS as usize]>>);
+pub struct OwnerTables(Vec<Arc<Table>>);
 
 impl OwnerTables {
     const MOST: usize = 4;
@@ -410,28 +427,26 @@ impl OwnerTables {
 
 impl Default for SlotOwners {
     fn default() -> Self {
-        SlotOwners { table: Arc::new([NodeId::NONE; SLOTS as usize]), unowned: SLOTS }
+        let table = Table { owners: [NodeId::NONE; SLOTS as usize], runs: OnceLock::new() };
+        SlotOwners { table: Arc::new(table), unowned: SLOTS }
     }
 }
 
 impl SlotOwners {
     pub fn get(&self, slot: u16) -> Option<NodeId> {
-        Some(self.table[usize::from(slot)]).filter(|n| n.is_some())
+        Some(self.table.owners[usize::from(slot)]).filter(|n| n.is_some())
     }
     /// How many slots nobody owns.
     pub fn unowned(&self) -> u16 {
         self.unowned
     }
     /// The runs of slots with the same owner, ascending, those that nobody owns too.
-    pub fn runs(&self) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
-        runs(&self.table[..], 0)
+    pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
+        self.table.runs.get_or_init(|| runs(&self.table.owners, 0).collect()).iter().cloned()
     }
     /// The runs of slots of this range with the same owner, ascending.
-    pub fn runs_of(
-        &self,
-        range: RangeInclusive<u16>,
-    ) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
-        runs(&self.table[..=usize::from(*range.end())], usize::from(*range.start()))
+    pub fn runs_of(&self, range: RangeInclusive<u16>) -> impl Iterator<Item = Run> + '_ {
+        runs(&self.table.owners[..=usize::from(*range.end())], usize::from(*range.start()))
     }
     /// Gives the slots to a node, or to nobody; `changed` hears of each run that another had, with who that was.
     pub fn give(
@@ -456,8 +471,10 @@ impl SlotOwners {
         }
         self.unowned = self.unowned + left - gained;
         let table = Arc::make_mut(&mut self.table);
+        table.runs.take();
         for run in gone {
-            table[usize::from(*run.start())..=usize::from(*run.end())].fill(to.unwrap_or(NodeId::NONE));
+            table.owners[usize::from(*run.start())..=usize::from(*run.end())]
+                .fill(to.unwrap_or(NodeId::NONE));
         }
     }
     /// Takes a table that says the same, if somebody has one.
@@ -478,10 +495,7 @@ impl SlotOwners {
 }
 
 /// The runs of equal owners in a table from a slot on.
-fn runs(
-    table: &[NodeId],
-    mut first: usize,
-) -> impl Iterator<Item = (RangeInclusive<u16>, Option<NodeId>)> + '_ {
+fn runs(table: &[NodeId], mut first: usize) -> impl Iterator<Item = Run> + '_ {
     std::iter::from_fn(move || {
         let owner = *table.get(first)?;
         let mut end = first + 1;
@@ -498,9 +512,9 @@ fn runs(
     })
 }
 
-fn is_same(a: &Arc<[NodeId; SLOTS as usize]>, b: &Arc<[NodeId; SLOTS as usize]>) -> bool {
+fn is_same(a: &Arc<Table>, b: &Arc<Table>) -> bool {
     let differ = |(a, b): (&[NodeId], &[NodeId])| a.iter().zip(b).fold(0, |d, (a, b)| d | a.0 ^ b.0) != 0;
-    Arc::ptr_eq(a, b) || !a.chunks(64).zip(b.chunks(64)).any(differ)
+    Arc::ptr_eq(a, b) || !a.owners.chunks(64).zip(b.owners.chunks(64)).any(differ)
 }
 
 impl Bus {

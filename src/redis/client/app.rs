@@ -412,7 +412,11 @@ impl App {
                 lane.stage = Stage::Waits;
                 lane.deadline = self.spec.rules.timeout.map_or(NEVER, |t| cx.now + t + time);
                 let deadline = lane.deadline;
-                let words = [Bytes::from(b"WAIT"), Bytes::from(replicas.to_string()), Bytes::from(time.as_ms().to_string())];
+                let words = [
+                    Bytes::from(b"WAIT"),
+                    Bytes::from(replicas.to_string()),
+                    Bytes::from(time.as_ms().to_string()),
+                ];
                 self.links.command(cx, link, Message::Request(Arc::from(words)), at, serial);
                 return self.expire_by(cx, deadline);
             }

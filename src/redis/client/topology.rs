@@ -57,7 +57,9 @@ impl Topology {
         let slot = usize::from(slot);
         let shard = match &self.ranges[..] {
             // The last that has the slot counts. A few ranges are read sooner than one place of a large table.
-            ranges @ [_, ..] if ranges.len() <= FEW => ranges.iter().rfind(|(range, _)| range.contains(&slot))?.1,
+            ranges @ [_, ..] if ranges.len() <= FEW => {
+                ranges.iter().rfind(|(range, _)| range.contains(&slot))?.1
+            }
             _ => *self.of_slot.get(slot)?,
         };
         self.shards.get(usize::from(shard))

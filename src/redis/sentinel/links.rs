@@ -1,8 +1,8 @@
 //! Connections to watched processes: one for commands, and to data nodes one for their messages.
 
-use crate::redis::repl::stream::Command;
 use super::state::{Asked, InstanceId, LinkId, Ms};
 use super::{HELLO_CHANNEL, Sentinel};
+use crate::redis::repl::stream::Command;
 use crate::redis::server::command::request;
 use crate::redis::{Cx, Message};
 use crate::resp::Value;
@@ -80,13 +80,7 @@ impl Sentinel {
         self.send_words(cx, x, asked, request(&words));
     }
 
-    pub(super) fn send_words(
-        &mut self,
-        cx: &mut Cx<'_>,
-        x: InstanceId,
-        asked: Asked,
-        words: Command,
-    ) {
+    pub(super) fn send_words(&mut self, cx: &mut Cx<'_>, x: InstanceId, asked: Asked, words: Command) {
         let link = self.link_mut(x);
         let Some(cc) = link.cc else { return };
         link.asked.push_back(asked);

@@ -159,7 +159,8 @@ impl Server {
             let payload = dump(object);
             bytes += payload.len() as u64;
             let verb: &[u8] = if self.cluster_enabled { b"RESTORE-ASKING" } else { b"RESTORE" };
-            let mut words = vec![Bytes::from(verb), key.clone(), Bytes::from(ttl.to_string()), Bytes::from(payload)];
+            let mut words =
+                vec![Bytes::from(verb), key.clone(), Bytes::from(ttl.to_string()), Bytes::from(payload)];
             if m.request.replace {
                 words.push(Bytes::from(b"REPLACE"));
             }

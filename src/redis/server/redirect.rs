@@ -1,9 +1,9 @@
 //! Where the keys of a request live, if not here.
 
-use crate::base::Bytes;
 use super::Server;
 use super::command::{Spec, prop};
 use super::dispatch::Props;
+use crate::base::Bytes;
 use crate::params::EndpointType;
 use crate::redis::Cx;
 use crate::redis::bus::view::{NO_ROW, flag};

@@ -7,8 +7,8 @@ mod monitor;
 mod set;
 mod view;
 
-use crate::base::Bytes;
 use super::{HELLO_CHANNEL, Sentinel};
+use crate::base::Bytes;
 use crate::redis::pubsub::Table;
 use crate::redis::server::command::clip;
 use crate::redis::{Cx, Message};

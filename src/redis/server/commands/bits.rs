@@ -1,11 +1,11 @@
 //! Strings as rows of bits.
 
-use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Form, Object, integer};
 use super::strings::{LONGEST, grown, set_held};
 use super::{SYNTAX, changed, error, granted, int, refuse, typed};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

@@ -1,9 +1,9 @@
 //! COMMAND: the commands that this server speaks, for clients that want to know.
 
-use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{COMMANDS, Caller, Found, Reply, Spec, find, lookup, prop, prop::*, sub};
 use super::{SYNTAX, help, refuse};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::{Value, glob_match};

@@ -1,11 +1,11 @@
 //! FUNCTION, as far as adding a node to a cluster needs it: redis-cli carries the functions of the cluster
 //! to the new node. Here there never are any.
 
-use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply, Spec, prop, sub};
 use super::super::keyspace::dump::{seal, verify};
 use super::{help, refuse, shown};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

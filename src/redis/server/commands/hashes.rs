@@ -137,7 +137,8 @@ pub fn hincrbyfloat(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comm
     }));
     let sum = granted!(sum.map_err(error));
     changed(s, &args[1], 1);
-    s.rewritten = Some([Bytes::from(b"HSET"), args[1].clone(), args[2].clone(), Bytes::from(&sum[..])].into());
+    s.rewritten =
+        Some([Bytes::from(b"HSET"), args[1].clone(), args[2].clone(), Bytes::from(&sum[..])].into());
     Some(Value::Bulk(sum))
 }
 

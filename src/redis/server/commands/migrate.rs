@@ -1,10 +1,10 @@
 //! MIGRATE: what it is asked to do. The exchange with the target is in `server::migrate`.
 
-use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::migrate::Request;
 use super::{NOT_AN_INTEGER, SYNTAX, integer, refuse};
+use crate::base::Bytes;
 use crate::base::Dur;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;

@@ -1,10 +1,10 @@
 //! Sets.
 
-use crate::base::Bytes;
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Kind, Object, Set};
 use super::{SYNTAX, change, change_existing, changed, draw_count, granted, not_negative, refuse, typed};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

@@ -134,7 +134,8 @@ fn set_generic(
     s.dirty += 1;
     if let Some(at) = at {
         Arc::make_mut(&mut s.db).set_expire(key, at);
-        let words = [text("SET"), Bytes::from(key), Bytes::from(value), text("PXAT"), Bytes::from(at.to_string())];
+        let words =
+            [text("SET"), Bytes::from(key), Bytes::from(value), text("PXAT"), Bytes::from(at.to_string())];
         s.rewritten = Some(words.into());
     } else if o.get {
         let is_get = |(i, w): &(usize, &Bytes)| *i >= 3 && w.eq_ignore_ascii_case(b"get");

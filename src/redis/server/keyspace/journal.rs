@@ -95,9 +95,16 @@ impl Keyspace {
         }
     }
     pub(super) fn note_at(&mut self, place: u64, key: &[u8]) {
+        if self.journal.is_some() {
+            let entry = self.keys.get_at(place, key).cloned();
+            self.noted(key, || entry);
+        }
+    }
+    /// The key is changed; it had this entry.
+    pub(super) fn noted(&mut self, key: &[u8], entry: impl FnOnce() -> Option<Entry>) {
+        let expires = self.expire_at(key);
         if let Some(journal) = &mut self.journal {
-            let expires = if self.expires.is_empty() { None } else { self.expires.get(key).copied() };
-            journal.note(Former::Key(Bytes::from(key), self.keys.get_at(place, key).cloned(), expires));
+            journal.note(Former::Key(Bytes::from(key), entry(), expires));
         }
     }
 

@@ -15,11 +15,11 @@ use crate::slot::{SLOTS, key_slot};
 
 use journal::Journal;
 
+pub use crate::base::Bytes;
 pub use journal::Moment;
 pub use long_double::{LongDouble, Parsed};
 pub use object::{Form, Hash, Kind, List, Object, Set, ZSet, integer};
 pub use score::Score;
-pub use crate::base::Bytes;
 pub use trie::Trie;
 
 /// All keys of a server.
@@ -109,14 +109,15 @@ impl Keyspace {
     /// redis: dbAdd, dbOverwrite @7.0.15
     pub fn set(&mut self, key: &[u8], object: Object) {
         let place = place(key);
-        self.note_at(place, key);
         if let Some(entry) = self.keys.get_mut_at(place, key) {
             let (before, after) = (entry.object.bytes(), object.bytes());
-            entry.object = object;
-            entry.form = Form::default();
+            let new = Entry { object, number: entry.number, form: Form::default() };
+            let old = std::mem::replace(entry, new);
             self.bytes = self.bytes - before + after;
+            self.noted(key, || Some(old));
             return;
         }
+        self.noted(key, || None);
         let number = self.inserted;
         self.inserted += 1;
         self.add(Bytes::from(key), Entry { object, number, form: Form::default() });

@@ -46,8 +46,6 @@ pub struct Aof {
     known_bytes: u64,
     /// The number in the file names.
     pub sequence: u64,
-    /// The file as the disk was last told of it.
-    latest: Option<Arc<AofImage>>,
     /// A fsync runs in the background: what it will have forced to disk.
     pub syncing: Option<(Held, u64)>,
     /// unix seconds
@@ -79,7 +77,6 @@ impl Aof {
             synced_bytes: 0,
             known_bytes: 0,
             sequence: 0,
-            latest: None,
             syncing: None,
             last_fsync: unix,
             postponed_since: 0,
@@ -135,20 +132,18 @@ impl Aof {
         }
     }
 
-    /// The file as it is now.
-    fn image(&mut self) -> Arc<AofImage> {
-        let image = AofImage {
+    fn image(&self) -> DiskWrite {
+        DiskWrite::Aof(Arc::new(AofImage {
             written: self.written.clone(),
             synced: self.synced.clone(),
             base_bytes: self.base_bytes,
             bytes: self.bytes,
             synced_bytes: self.synced_bytes,
             sequence: self.sequence,
-        };
-        match &self.latest {
-            Some(latest) if **latest == image => latest.clone(),
-            _ => self.latest.insert(Arc::new(image)).clone(),
-        }
+        }))
+    }
+    fn synced(&self) -> DiskWrite {
+        DiskWrite::AofSynced(self.synced.clone(), self.synced_bytes)
     }
 }
 
@@ -181,7 +176,7 @@ impl Server {
         }
         if found.is_none() {
             cx.emit(Fact::AofCreated);
-            cx.persist(DiskWrite::Aof(Some(self.persist.aof.image())));
+            cx.persist(self.persist.aof.image());
         }
     }
 
@@ -250,6 +245,7 @@ impl Server {
                     aof.synced_bytes = aof.bytes;
                     aof.known_bytes = aof.bytes;
                     aof.last_fsync = now;
+                    cx.persist(aof.synced());
                     cx.out.push(Effect::FsyncNow);
                 }
                 AppendFsync::EverySec if now > aof.last_fsync => {
@@ -265,7 +261,7 @@ impl Server {
         if writes {
             aof.release(&mut self.db);
         }
-        cx.persist(DiskWrite::Aof(Some(aof.image())));
+        cx.persist(DiskWrite::AofWritten(aof.written.clone(), aof.bytes));
     }
 
     /// The background thread is done. redis: aof_background_fsync @7.0.15
@@ -278,7 +274,7 @@ impl Server {
                 aof.synced_bytes = bytes;
             }
             aof.release(&mut self.db);
-            cx.persist(DiskWrite::Aof(Some(aof.image())));
+            cx.persist(aof.synced());
         }
     }
 
@@ -353,7 +349,7 @@ impl Server {
             aof.synced_bytes = aof.base_bytes;
         }
         aof.release(&mut self.db);
-        cx.persist(DiskWrite::Aof(Some(aof.image())));
+        cx.persist(aof.image());
     }
 
     /// CONFIG SET appendonly. redis: startAppendOnly, stopAppendOnly @7.0.15
@@ -379,7 +375,7 @@ impl Server {
         if self.db.remembers() {
             aof.held().for_each(|held| held.settle(&self.db));
             aof.release(&mut self.db);
-            cx.persist(DiskWrite::Aof(Some(aof.image())));
+            cx.persist(aof.image());
         }
     }
 
