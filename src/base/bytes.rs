@@ -29,30 +29,44 @@ impl Bytes {
     }
 
     /// The digits of a number.
-    pub fn decimal(mut n: u32) -> Bytes {
-        let (mut digits, mut at) = ([0; 10], 10);
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                return Bytes::from(&digits[at..]);
-            }
-        }
+    pub fn decimal(n: u32) -> Bytes {
+        Bytes::numbered(b"", n)
     }
 
-    /// These, one after the other.
-    pub fn joined(parts: &[&[u8]]) -> Bytes {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
+    /// The text, and the digits of a number behind it.
+    pub fn numbered(text: &[u8], mut n: u32) -> Bytes {
+        let len = text.len() + n.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut fill = |room: &mut [u8]| {
+            room[..text.len()].copy_from_slice(text);
+            for digit in room[text.len()..].iter_mut().rev() {
+                *digit = b'0' + (n % 10) as u8;
+                n /= 10;
+            }
+        };
         if len > SHORT {
-            return Bytes(Held::Long(parts.concat().into()));
+            let mut long = vec![0; len];
+            fill(&mut long);
+            return Bytes(Held::Long(long.into()));
         }
-        let (mut held, mut at) = ([0; SHORT], 0);
-        for part in parts {
-            held[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        }
+        let mut held = [0; SHORT];
+        fill(&mut held[..len]);
         Bytes(Held::Short(len as u8, held))
+    }
+
+    /// The text, and as many more of these bytes as it takes to be so long.
+    pub fn padded(self, len: usize, with: u8) -> Bytes {
+        match self.0 {
+            Held::Short(short, mut held) if len <= SHORT => {
+                let more = held.get_mut(usize::from(short)..len).unwrap_or_default();
+                more.fill(with);
+                Bytes(Held::Short(short.max(len as u8), held))
+            }
+            _ => {
+                let mut long = self.to_vec();
+                long.resize(len.max(long.len()), with);
+                Bytes::from(long)
+            }
+        }
     }
 }
 
@@ -182,9 +196,7 @@ mod tests {
             prop_assert_eq!(x.as_slice(), &a[..]);
             prop_assert_eq!(x == y, a == b);
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
-            let joined = Bytes::joined(&[&a, &b]);
-            prop_assert_eq!(joined.as_slice(), [a, b].concat());
-            prop_assert!(joined == joined.clone());
+            prop_assert!(x == x.clone());
         }
     }
 
@@ -192,6 +204,12 @@ mod tests {
     fn numbers_are_decimal() {
         for n in [0, 9, 10, 16383, u32::MAX] {
             assert_eq!(Bytes::decimal(n), n.to_string().as_bytes());
+            for text in ["key:", "a text of twenty bytes"] {
+                assert_eq!(Bytes::numbered(text.as_bytes(), n), format!("{text}{n}").as_bytes());
+            }
+        }
+        for (len, padded) in [(0, "7"), (1, "7"), (3, "7.."), (24, "7.......................")] {
+            assert_eq!(Bytes::decimal(7).padded(len, b'.'), padded.as_bytes());
         }
     }
 

@@ -19,12 +19,12 @@ pub mod repl;
 pub mod sentinel;
 pub mod server;
 
-use crate::redis::repl::stream::Command;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::base::SimTime;
 use crate::base::{Dur, NodeTime, Rng};
+use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use bus::packet::{Packet, Spare};

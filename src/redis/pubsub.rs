@@ -1,9 +1,9 @@
 //! Publish and subscribe: who listens to which channel. Servers and sentinels both have one.
 
-use crate::base::Bytes;
 use std::collections::BTreeMap;
 
 use super::{Cx, Message};
+use crate::base::Bytes;
 use crate::resp::{Value, glob_match};
 use crate::trace::ConnId;
 

@@ -1,7 +1,6 @@
 //! `create`: a cluster out of nodes that know nobody.
 
 use super::super::Cx;
-use super::super::server::command::request;
 use super::allocate::allocate;
 use super::check::Check;
 use super::load::{Inspect, Join};
@@ -102,8 +101,11 @@ impl Create {
         match &t.nodes[node].replicate {
             Some(master) => Flow::ask(node, format!("CLUSTER REPLICATE {master}")),
             None => {
-                let slots = t.nodes[node].slots.iter().map(|slot| Bytes::decimal(slot.into()));
-                Flow::Ask(node, request(&["CLUSTER", "ADDSLOTS"]).iter().cloned().chain(slots).collect())
+                let slots = &t.nodes[node].slots;
+                let mut words = Vec::with_capacity(usize::from(slots.len()) + 2);
+                words.extend(["CLUSTER", "ADDSLOTS"].map(Bytes::from));
+                words.extend(slots.iter().map(|slot| Bytes::decimal(slot.into())));
+                Flow::Ask(node, words.into())
             }
         }
     }

@@ -6,8 +6,7 @@ use super::create::meeting_point;
 use super::load::{Inspect, Join};
 use super::step::{Event, Flow};
 use super::tool::Tool;
-use crate::base::Bytes;
-use crate::base::Dur;
+use crate::base::{Bytes, Dur};
 use crate::resp::Value;
 
 /// redis: redis-cli.c clusterManagerCommandAddNode @7.0.15

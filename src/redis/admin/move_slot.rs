@@ -1,12 +1,11 @@
 //! A slot goes from one node to another: the questions about it, and the move itself.
 
-use crate::base::Bytes;
-use crate::redis::repl::stream::Command as Words;
-
 use super::super::Cx;
 use super::super::server::command::request;
 use super::step::{Event, Flow, Step};
 use super::tool::Tool;
+use crate::base::Bytes;
+use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 
 /// `CLUSTER SETSLOT slot state id` to one node.
@@ -481,7 +480,7 @@ impl MigrateKeys {
         self.again(t, true)
     }
 
-    fn digest_command(&self) -> Words {
+    fn digest_command(&self) -> Command {
         let mut words = request(&["DEBUG", "DIGEST-VALUE"]).to_vec();
         words.extend(self.keys.iter().cloned());
         words.into()

@@ -1,6 +1,5 @@
 //! The steps of which operations are made, and how they talk with the machine that runs them.
 
-use crate::redis::repl::stream::Command;
 use std::sync::Arc;
 
 use super::super::Cx;
@@ -9,6 +8,7 @@ use super::super::server::command::request;
 use super::tool::Tool;
 use super::{backup, call, check, create, fix, load, members, move_slot, rebalance, repair, reshard};
 use crate::base::Dur;
+use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 
 /// What happened to a step.

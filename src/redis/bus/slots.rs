@@ -213,13 +213,11 @@ impl Bus {
     pub(super) fn correct_claim(&mut self, cx: &mut Cx<'_>, host: &Host, s: RowIdx, p: &Packet) {
         let sender = self.row(s).id;
         let claimed = cx.names.slots(p.slots).clone();
-        let newer = claimed.iter().find_map(|slot| {
-            let owner = self.owners.get(slot)?;
-            if owner == sender || self.not_claiming(slot) {
-                return None;
-            }
-            let r = self.find(owner)?;
-            (self.row(r).config_epoch > p.config_epoch).then_some(r)
+        let runs = claimed.ranges().into_iter().flat_map(|range| self.owners.runs_of(range));
+        let newer = { runs }.find_map(|(mut run, owner)| {
+            let r = self.find(owner.filter(|&o| o != sender)?)?;
+            let newer = self.row(r).config_epoch > p.config_epoch;
+            (newer && run.any(|slot| !self.not_claiming(slot))).then_some(r)
         });
         let Some(owner) = newer else { return };
         let about = self.row(owner).id;

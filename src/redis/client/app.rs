@@ -3,8 +3,6 @@
 //! A command occupies a `Lane` from its start to its end. It is routed by the map of slots, waits for a
 //! connection, is sent, and ends with an answer, or comes back here with trouble; [`Rules`] say what then.
 
-use crate::base::Bytes;
-use crate::redis::repl::stream::Command;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,7 +12,8 @@ use super::links::Links;
 use super::topology::{NOBODY, Node, Topology};
 use super::workload::{Chooser, Keys, Load};
 use super::{Outcome, SEND, target};
-use crate::base::{Dur, NodeTime, Rng};
+use crate::base::{Bytes, Dur, NodeTime, Rng};
+use crate::redis::repl::stream::Command;
 use crate::redis::{Addr, Cx, Message, Timer};
 use crate::resp::Value;
 use crate::slot::key_slot;
@@ -633,5 +632,5 @@ impl App {
 
 /// `<name><n>`
 fn key(name: &str, n: u32) -> Bytes {
-    Bytes::joined(&[name.as_bytes(), history::decimal(n, &mut [0; history::DIGITS])])
+    Bytes::numbered(name.as_bytes(), n)
 }

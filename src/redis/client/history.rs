@@ -2,11 +2,10 @@
 //! the value, so that any data tell which of them they hold. What is kept grows with the keys and with what
 //! went wrong, not with the number of commands.
 
-use crate::base::Bytes;
 use std::collections::BTreeSet;
 
 use super::topology::{NOBODY, Node};
-use crate::base::{Dur, NodeTime};
+use crate::base::{Bytes, Dur, NodeTime};
 
 /// Counts of commands. `sent` = acked + refused + unknown + those under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -166,30 +165,7 @@ impl History {
 
 /// The value of write number `version`, `size` bytes or as many as the number needs.
 pub fn value(version: u32, size: usize) -> Bytes {
-    const DOTS: [u8; 64] = [b'.'; 64];
-    let mut digits = [0; DIGITS];
-    let number = decimal(version, &mut digits);
-    let left = size.saturating_sub(number.len());
-    match DOTS.get(..left) {
-        Some(dots) => Bytes::joined(&[number, dots]),
-        None => Bytes::joined(&[number, &vec![b'.'; left]]),
-    }
-}
-
-/// The most digits that a number has.
-pub const DIGITS: usize = 10;
-
-/// The digits of a number, put at the end of the room for them.
-pub fn decimal(mut n: u32, room: &mut [u8; DIGITS]) -> &[u8] {
-    let mut at = DIGITS;
-    loop {
-        at -= 1;
-        room[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            return &room[at..];
-        }
-    }
+    Bytes::decimal(version).padded(size, b'.')
 }
 
 /// The number of the write that left this value; 0 if it is none of ours.

@@ -1,11 +1,11 @@
 //! The connections of a client: pools or shared ones, what was sent on each and not answered yet, and who waits
 //! for one to open.
 
-use crate::base::Bytes;
-use crate::redis::repl::stream::Command;
 use std::collections::VecDeque;
 
 use super::topology::Node;
+use crate::base::Bytes;
+use crate::redis::repl::stream::Command;
 use crate::redis::{Cx, Message};
 use crate::trace::ConnId;
 

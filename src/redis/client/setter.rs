@@ -2,13 +2,12 @@
 //! ASK, sets one key after the other, and counts what it was answered. Libraries do much of this otherwise;
 //! they are modelled elsewhere.
 
-use crate::base::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::server::command::request;
 use super::super::{Addr, Cx, Effect, Input, Message, Timer};
-use crate::base::{Dur, NodeTime, Rng};
+use crate::base::{Bytes, Dur, NodeTime, Rng};
 use crate::resp::Value;
 use crate::slot::SLOTS;
 use crate::trace::ConnId;

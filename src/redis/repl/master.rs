@@ -1,10 +1,10 @@
 //! What a server does for its replicas.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::stream::Backlog;
 use super::{BulkPart, LinkState, Repl, ReplicaLink, ReplicaState, part_len, random_replid, replid_text};
+use crate::base::Bytes;
 use crate::params::Config;
 use crate::redis::{Cx, Effect, Message, Rdb, Timer};
 use crate::resp::Value;

@@ -10,11 +10,10 @@ pub mod master;
 pub mod replica;
 pub mod stream;
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::{Addr, Cx, Rdb, ReplId};
-use crate::base::{Hex, Rng};
+use crate::base::{Bytes, Hex, Rng};
 use crate::resp::command_len;
 use crate::trace::ConnId;
 pub use master::Psync;

@@ -1,10 +1,10 @@
 //! What a server does to follow its master.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::stream::{Backlog, Chunk, Command};
 use super::{BulkPart, History, LinkState, Repl, Transfer, random_replid, replid_from, replid_text};
+use crate::base::Bytes;
 use crate::params::{Config, DisklessLoad};
 use crate::redis::{Addr, Cx, Keyspace, Message};
 use crate::resp::Value;

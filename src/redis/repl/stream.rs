@@ -1,8 +1,9 @@
 //! The replication stream: commands with the byte offsets they end at, and the backlog.
 
-use crate::base::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use crate::base::Bytes;
 
 /// A command with its arguments.
 pub type Command = Arc<[Bytes]>;

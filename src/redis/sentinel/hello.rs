@@ -1,7 +1,6 @@
 //! The hello: how sentinels find each other, and how a new configuration travels. A sentinel publishes it
 //! through every data node and sends it to every other sentinel.
 
-use crate::redis::repl::stream::Command;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -10,6 +9,7 @@ use super::state::place;
 use super::state::{Asked, GroupId, Hello, InstanceId, Ms};
 use super::{HELLO_CHANNEL, Sentinel};
 use crate::params::sentinel::{atoi, strtoull};
+use crate::redis::repl::stream::Command;
 use crate::redis::server::command::request;
 use crate::redis::{Addr, Cx};
 use crate::resp::Value;

@@ -24,7 +24,6 @@ mod select;
 pub mod state;
 mod vote;
 
-use crate::redis::repl::stream::Command;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,6 +34,7 @@ use super::server::command::request;
 use super::{Cx, Disk, Effect, Input, Message, Timer};
 use crate::base::{Dur, NodeTime, Rng};
 use crate::params::{Config, SentinelConf};
+use crate::redis::repl::stream::Command;
 use crate::trace::sentinel::{Detail, Kind, SentinelNote, Watched};
 use crate::trace::{ConnId, Fact};
 

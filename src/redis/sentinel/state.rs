@@ -5,12 +5,12 @@
 //! deviates: Redis walks hash tables in an order that differs from start to start; here masters,
 //! replicas and sentinels are walked in the order in which they became known.
 
-use crate::redis::repl::stream::Command;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::id_type;
 use crate::redis::Addr;
+use crate::redis::repl::stream::Command;
 use crate::trace::sentinel::{Place, Subject, Watched};
 use crate::trace::{ConnId, FactId};
 

@@ -1,6 +1,5 @@
 //! The one table of commands. Scenario steps, consoles, sockets and simulated clients all end here.
 
-use crate::base::Bytes;
 use std::sync::LazyLock;
 
 use super::Server;
@@ -8,6 +7,7 @@ use super::commands::{
     basic, bits, catalog, client, cluster, config, dump, function, hashes, info, keys, lists, migrate,
     persistence, pubsub, replication, set_algebra, sets, strings, transaction, wait, zsets,
 };
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

@@ -1,13 +1,13 @@
 //! The way from a request to its reply: lookup, arity, redirection, refusals, queueing, execution,
 //! propagation.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Found, Reply, Spec, clip, find, lookup, prop};
 use super::commands::refuse;
 use super::transaction::Transaction;
+use crate::base::Bytes;
 use crate::params::LocalAction;
 use crate::redis::repl::LinkState;
 use crate::redis::repl::stream::Command;

@@ -1,11 +1,11 @@
 //! Keys and time: looking a key up, and deleting what has expired.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::Server;
 use super::command::Caller;
 use super::keyspace::Object;
+use crate::base::Bytes;
 use crate::redis::Cx;
 
 /// Keys that one round of the active cycle looks at. redis: ACTIVE_EXPIRE_CYCLE_KEYS_PER_LOOP @7.0.15

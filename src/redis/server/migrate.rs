@@ -1,14 +1,13 @@
 //! The exchange of MIGRATE with its target. The process does nothing else until it is over: no cron, no
 //! bus, no other client. Connections to targets are kept for a while.
 
-use crate::base::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Reply};
 use super::keyspace::dump::dump;
-use crate::base::Dur;
+use crate::base::{Bytes, Dur};
 use crate::redis::repl::stream::Command;
 use crate::redis::{Addr, Cx, Effect, Input, Message, Timer};
 use crate::resp::Value;

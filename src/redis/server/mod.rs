@@ -16,7 +16,6 @@ mod redirect;
 pub mod stats;
 mod transaction;
 
-use crate::base::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -37,7 +36,7 @@ use super::repl::replica::{Apply, MASTER_TAG};
 use super::repl::stream::Command;
 use super::repl::{LinkState, Repl, ReplicaState};
 use super::{Addr, Cx, Disk, Effect, Input, Message, Timer};
-use crate::base::{Dur, NodeTime};
+use crate::base::{Bytes, Dur, NodeTime};
 use crate::params::Config;
 use crate::resp::{Protocol, Value};
 use crate::trace::{ConnId, Fact, HostId};

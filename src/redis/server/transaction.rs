@@ -1,11 +1,11 @@
 //! MULTI, EXEC and WATCH: what is queued, and which keys a client would not like to see changed.
 
-use crate::base::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Found, Reply};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;
@@ -112,8 +112,8 @@ impl Server {
         if client.watched.iter().any(|w| w.key == key) {
             return;
         }
-        client.watched.push(Watched { key: Bytes::from(&key[..]), expired });
-        self.watchers.entry(Bytes::from(&key[..])).or_default().push(conn);
+        client.watched.push(Watched { key: Bytes::from(key), expired });
+        self.watchers.entry(Bytes::from(key)).or_default().push(conn);
     }
 
     /// redis: unwatchAllKeys @7.0.15

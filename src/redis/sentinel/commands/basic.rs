@@ -1,9 +1,9 @@
 //! Commands that every server has, as far as a sentinel answers them.
 
-use crate::base::Bytes;
 use std::fmt::Write;
 
 use super::{COMMANDS, Reply, Spec, Words, cmd, integer, refuse, text};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::sentinel::Sentinel;
 use crate::redis::sentinel::clients::Client;

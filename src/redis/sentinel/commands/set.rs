@@ -1,10 +1,10 @@
 //! SENTINEL SET, SENTINEL CONFIG and SENTINEL DEBUG: settings while it runs.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::instances::named;
 use super::{Reply, Words, integer, refuse, text};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::sentinel::state::{GroupId, Ms};
 use crate::redis::sentinel::{Periods, Sentinel};

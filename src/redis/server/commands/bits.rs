@@ -39,7 +39,7 @@ pub fn setbit(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
         _ => return refuse("bit is not an integer or out of range"),
     };
     let found = granted!(typed(s.lookup_write(cx, caller, &args[1]), Object::string));
-    let old = found.cloned().unwrap_or_else(|| Bytes::EMPTY);
+    let old = found.cloned().unwrap_or(Bytes::EMPTY);
     let mut new = grown(&old, byte + 1);
     let before = new[byte] >> bit & 1;
     let changes = new.len() != old.len() || before != on;

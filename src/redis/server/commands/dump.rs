@@ -1,12 +1,12 @@
 //! DUMP, RESTORE and RESTORE-ASKING.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::dump as format;
 use super::{NOT_AN_INTEGER, SYNTAX, integer, refuse};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

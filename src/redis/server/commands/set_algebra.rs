@@ -1,12 +1,12 @@
 //! Intersection, union and difference of sets.
 
-use crate::base::Bytes;
 use std::sync::Arc;
 
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Object, Set, integer};
 use super::{SYNTAX, changed, granted, not_negative, refuse, typed};
+use crate::base::Bytes;
 use crate::redis::Cx;
 use crate::redis::repl::stream::Command;
 use crate::resp::Value;

@@ -350,7 +350,7 @@ pub fn setrange(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command)
         return refuse("offset is out of range");
     };
     let old = granted!(typed(s.lookup_write(cx, caller, key), Object::string)).cloned();
-    let old = old.unwrap_or_else(|| Bytes::EMPTY);
+    let old = old.unwrap_or(Bytes::EMPTY);
     if value.is_empty() {
         return Some(Value::Int(old.len() as i64));
     }

@@ -42,7 +42,6 @@ pub struct Aof {
     synced: Held,
     synced_bytes: u64,
     /// Bytes that the process knows to be there: of what the kernel writes on its own it hears nothing.
-    /// redis: aof_fsync_offset @7.0.15
     known_bytes: u64,
     /// The number in the file names.
     pub sequence: u64,
