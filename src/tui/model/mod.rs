@@ -450,7 +450,8 @@ impl Model {
             return false;
         }
         let behind = self.compared().is_some_and(|t| t.now() != self.now());
-        behind || (self.wants_accounts() && !self.accounts.are_ready(&self.timeline))
+        let looks = self.panel == Panel::Packets && !self.has_packets();
+        behind || looks || (self.wants_accounts() && !self.accounts.are_ready(&self.timeline))
     }
 
     fn wants_accounts(&self) -> bool {
@@ -470,6 +471,8 @@ impl Model {
             && t.now() != now
         {
             t.approach(now, events);
+        } else if self.panel == Panel::Packets && !self.has_packets() {
+            self.look_for_packets(events);
         } else if self.wants_accounts() {
             self.accounts.go_on(&self.timeline, events);
         }
