@@ -7,6 +7,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::lesson::wrap::width;
 use super::run::{IDLE, poll, told_to_end, with_terminal};
 use super::theme::{Ink, Theme};
 use super::words;
@@ -75,13 +76,18 @@ impl Picker {
         frame.render_widget(Line::from(head), line(0));
         let rows = usize::from(all.height.saturating_sub(3));
         let first = (self.chosen + 1).saturating_sub(rows);
-        let width = self.items.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        // The names stand in a column, if the titles leave room for it.
+        let column = self.items.iter().map(|(_, title)| width(title)).max().unwrap_or(0);
+        let column = column.min(usize::from(all.width.saturating_sub(34)));
         for (row, (i, (name, title))) in self.items.iter().enumerate().skip(first).take(rows).enumerate() {
             let selected = i == self.chosen;
             let spans = vec![
                 Span::styled(if selected { " ▶ " } else { "   " }, t.style(Ink::Accent)),
                 Span::styled(title.clone(), t.style(if selected { Ink::Strong } else { Ink::Text })),
-                Span::styled(format!("   {name:<width$}"), t.style(Ink::Faint)),
+                Span::styled(
+                    format!("{}  {name}", " ".repeat(column.saturating_sub(width(title)))),
+                    t.style(Ink::Faint),
+                ),
             ];
             frame.render_widget(Line::from(spans), line(row as u16 + 2));
         }

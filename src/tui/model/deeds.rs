@@ -260,6 +260,9 @@ impl Model {
         let mine = |t: SimTime| self.timeline.deeds().iter().any(|(at, _)| *at == t);
         for e in self.record().iter().take_while(|e| e.at <= now) {
             match &e.fact {
+                Fact::Command { reply, .. } if mine(e.at) && reply.is_empty() => {
+                    out.push((e.at, false, self.say(said("(no answer so far)", "（还没有回答）")).into()));
+                }
                 Fact::Command { reply, .. } if mine(e.at) => {
                     out.extend(reply.lines().map(|l| (e.at, false, l.to_string())));
                 }
