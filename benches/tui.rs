@@ -4,7 +4,7 @@
 //! size; a seek in ten minutes of six nodes with a client under 16 ms at the median and 50 ms at worst; less than
 //! 256 MiB of memory for that run.
 //!
-//! A picture is a fresh look at a moment that was not shown before, and the drawing of it. Each is taken three times,
+//! A picture is a fresh look at a moment that was not shown before, and the drawing of it. Each is taken seven times,
 //! and the shortest counts: neighbours on the machine only make it longer.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // it measures real time
@@ -52,7 +52,7 @@ fn model(s: &Scenario) -> Model {
 
 /// How many moments of a run are looked at, and how often.
 const MOMENTS: u64 = 8;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 
 /// The median and the longest of the pictures of a panel at a size, each at its shortest.
 fn pictures_of(m: &mut Model, size: (u16, u16)) -> (Duration, Duration) {

@@ -1,5 +1,5 @@
-//! What a run says, in Chinese: events, reasons of health and verdicts of checks are made in English below the screen,
-//! and have their twins here. What Redis itself says stays as it is.
+//! What a run says, in Chinese: events, reasons of health, verdicts of checks and what the inspector shows are made in
+//! English below the screen, and have their twins here. What Redis itself says stays as it is.
 //!
 //! A twin is found by the shape of the English text; `tests/tidy/twins.rs` reads the sources for a text without one.
 
@@ -465,6 +465,88 @@ pub const VERDICTS: &[Said] = &[
     said("{0}: {1}", "{0}：{1}"),
 ];
 
+/// What the inspector shows of a node or a link: names and values.
+pub const INSPECTED: &[Said] = &[
+    said("process", "进程"),
+    said("state", "状态"),
+    said("stopped", "已停止"),
+    said("paused", "已暂停"),
+    said("starting", "正在启动"),
+    said("address", "地址"),
+    said("bus port", "总线端口"),
+    said("host", "主机"),
+    said("rack", "机架"),
+    said("zone", "可用区"),
+    said("started", "启动次数"),
+    said("{0} times", "{0} 次"),
+    said("once", "1 次"),
+    said("clock is off by", "时钟偏差"),
+    said("disk", "磁盘"),
+    said("full", "已满"),
+    said("fsync takes", "fsync 耗时"),
+    said("{0} more", "多用 {0}"),
+    said("inputs that wait", "等待处理的输入"),
+    said("program", "程序"),
+    said("redis-sentinel: see the panel of sentinels", "redis-sentinel：见哨兵面板"),
+    said("data", "数据"),
+    said("keys", "键"),
+    said("bytes of keys and values", "键和值的字节数"),
+    said("clients", "客户端"),
+    said("loading", "正在载入"),
+    said("yes", "是"),
+    said("writes are paused for", "写入还要暂停"),
+    said("replication", "复制"),
+    said("offset", "偏移量"),
+    said("master", "主节点"),
+    said("replica", "从节点"),
+    said("link", "链路"),
+    said("none", "无"),
+    said("to be opened", "待建立"),
+    said("connecting", "正在连接"),
+    said("waits for PONG", "等待 PONG"),
+    said("introduces itself", "自我介绍"),
+    said("waits for the answer to PSYNC", "等待 PSYNC 的回答"),
+    said("receives all data", "接收全部数据"),
+    said("replica {0}:{1}", "从节点 {0}:{1}"),
+    said("{0}, acknowledged {1} bytes less", "{0}，确认还差 {1} 字节"),
+    said("cluster", "集群"),
+    said("role", "角色"),
+    said("slots", "槽"),
+    said("masters with slots", "有槽的主节点"),
+    said("election", "选举"),
+    said("in {0} ms", "{0} ms 之后"),
+    said("{0} ms ago", "{0} ms 之前"),
+    said("{0}, rank {1}, votes {2}", "{0}，排名 {1}，得票 {2}"),
+    said("{0}, rank {1}, votes {2}, asked in epoch {3}", "{0}，排名 {1}，得票 {2}，在纪元 {3} 请求"),
+    said("cannot take over", "不能接管"),
+    said(
+        "its data is too old: it was cut off from its master for longer than cluster-replica-validity-factor allows",
+        "数据太旧：与主节点断开的时间超过了 cluster-replica-validity-factor 允许的长度",
+    ),
+    said("its election delay has not passed", "选举前的等待时间还没过"),
+    said("its attempt has expired", "这次尝试已过期"),
+    said("a majority of votes is still missing", "还没有得到多数票"),
+    said("manual failover", "手动故障转移"),
+    said("given up in {0} ms", "{0} ms 之后放弃"),
+    said("slot {0}", "槽 {0}"),
+    said("migrating to {0}", "正在迁往 {0}"),
+    said("importing from {0}", "正从 {0} 迁入"),
+    said("packets sent, received", "报文：发出，收到"),
+    said("{0} and {1}", "{0} 和 {1}"),
+    said("connections", "连接"),
+    said("bus connections", "总线连接"),
+    said("{0} of 2", "2 条中的 {0} 条"),
+    said("cut, data waits", "已切断，数据在等"),
+    said("cut", "已切断"),
+    said("data on the way", "数据在途"),
+    said("quiet", "没有动静"),
+    said("{0} to {1}", "{0} 到 {1}"),
+    said("slower by", "变慢"),
+    said("never", "从未"),
+    said("{0}, last PONG {1}, {2} reports of failure", "{0}，上次 PONG {1}，{2} 个失败报告"),
+    said("{0} holds {1} for", "{0} 认为 {1}"),
+];
+
 /// A text, with the pieces between its places.
 struct Shape {
     pieces: Vec<&'static str>,
@@ -538,6 +620,15 @@ pub fn verdict(text: &str, lang: Lang) -> String {
     }
 }
 
+/// A name or a value of the inspector.
+pub fn inspected(text: &str, lang: Lang) -> String {
+    static SHAPES: OnceLock<Vec<Shape>> = OnceLock::new();
+    match lang {
+        Lang::En => text.to_string(),
+        Lang::Zh => chinese(text, SHAPES.get_or_init(|| shapes(INSPECTED))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -573,7 +664,7 @@ mod tests {
 
     #[test]
     fn each_text_is_there_once_and_finds_itself() {
-        for table in [EVENTS, VERDICTS] {
+        for table in [EVENTS, VERDICTS, INSPECTED] {
             let all = shapes(table);
             for said in table {
                 assert_eq!(table.iter().filter(|s| s.en == said.en).count(), 1, "{}", said.en);

@@ -23,7 +23,7 @@ pub mod theme;
 pub mod view;
 pub mod words;
 
-pub use chinese::{EVENTS, VERDICTS};
+pub use chinese::{EVENTS, INSPECTED, VERDICTS};
 pub use model::{Model, Msg, press, update};
 pub use picker::{Picker, pick};
 pub use run::{learn, run};

@@ -34,6 +34,10 @@ fn panel_area(c: &Class) -> Rect {
 /// Draws the whole screen.
 pub(super) fn screen(c: &Class, frame: &mut Frame<'_>) {
     view(&c.model, frame);
+    if c.size.0 < SMALLEST.0 || c.size.1 < SMALLEST.1 {
+        // The player says how large it must be.
+        return;
+    }
     let area = panel_area(c).intersection(frame.area());
     if area.height > 1 {
         panel(c, frame, area);

@@ -142,8 +142,8 @@ impl Model {
         self.future = self.futures.len() - 1;
         let name = self.futures[self.future].name.clone();
         let new = said(
-            "a new future: {0} (X goes to the other, | compares them)",
-            "新的未来：{0}（X 去另一个，| 并排比较）",
+            "a new future (X goes to the other, | compares): {0}",
+            "新的未来（X 去另一个，| 并排比较）：{0}",
         );
         self.notice(new, &[&name]);
     }
