@@ -353,6 +353,7 @@ pub const EVENTS: &[Said] = &[
     said("begins no failover of {0} of its own for {1} ms", "{1} ms 之内自己不开始 {0} 的故障转移"),
     said("has {0} of {1} replicas of {2} to choose from", "{2} 的 {1} 个从节点中有 {0} 个可选"),
     said("cluster_state is fail", "cluster_state 是 fail"),
+    said("no node runs", "没有节点在运行"),
     said("{0} of {1} nodes that run say fail", "{1} 个运行的节点中有 {0} 个报告 fail"),
     said("{0} slots have no live owner", "{0} 个槽没有活着的主人"),
     said("{0} slots have no owner", "{0} 个槽没有主人"),

@@ -13,8 +13,8 @@ use crate::tui::words::said;
 use crate::world::probe::inspect::Entry;
 
 /// Columns of this many cells, of which the name takes so many.
-const COLUMN: u16 = 46;
-const NAME: usize = 20;
+const COLUMN: u16 = 50;
+const NAME: usize = 24;
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = entries(m, &m.details.node);
