@@ -62,7 +62,7 @@ impl Quantiles {
         let way = u64::from(u - from);
         let step = match u32::try_from(span) {
             // Divided by the width: see `inverse`.
-            Ok(span) => (u128::from(u64::from(span) * way) * u128::from(inverse) >> 64) as u64 >> shift,
+            Ok(span) => ((u128::from(u64::from(span) * way) * u128::from(inverse)) >> 64) as u64 >> shift,
             Err(_) => (u128::from(span) * u128::from(way) / u128::from(width)) as u64,
         };
         Dur(low + step)

@@ -15,7 +15,7 @@ use crate::world::plan::Plan;
 /// those that replicas tried or refused and nobody won.
 pub fn failovers(trace: &Trace, names: &Registry, plan: &Plan) -> Vec<Failover> {
     let s = Story { trace, names, plan };
-    let formed = trace.events.iter().find(|e| e.fact == Fact::Formed).map_or(SimTime::ZERO, |e| e.at);
+    let formed = trace.events.iter().find(|e| e.fact.is_time_zero()).map_or(SimTime::ZERO, |e| e.at);
     let mut out: Vec<Failover> = s
         .between(formed, s.end())
         .filter_map(|(id, e)| match e.fact {

@@ -108,6 +108,8 @@ pub enum Fact {
     // ---- the world: faults, processes, the plan ------------------------------------------------
     /// The deployment is formed, in agreement and in sync: time zero of the scenario's steps.
     Formed,
+    /// The scenario begins with nodes that only its steps make a deployment of (`form = "none"`): time zero of those.
+    Begun,
     /// The process was executed; it will be ready after its start-up.
     Started {
         boot: u32,
@@ -736,6 +738,11 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Whether the times of the scenario's steps count from it.
+    pub fn is_time_zero(&self) -> bool {
+        matches!(self, Fact::Formed | Fact::Begun)
+    }
+
     /// The coarsest trace that keeps this fact.
     pub fn level(&self) -> Level {
         use Fact::*;
@@ -743,6 +750,7 @@ impl Fact {
             Sentinel(event) => event.event.level(),
             SentinelNote(note) => note.level(),
             Formed
+            | Begun
             | Started { .. }
             | Ready { .. }
             | Killed

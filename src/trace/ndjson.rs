@@ -18,7 +18,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 use super::text::Names;
-use super::{Event, Fact, FactId, HostId, NodeId, Trace};
+use super::{Event, FactId, HostId, NodeId, Trace};
 use crate::base::{Dur, SimTime};
 
 /// Marks of ids in a value that was made without names; no field can be called so.
@@ -103,7 +103,7 @@ fn named(value: Value, names: &impl Names) -> Value {
 /// # Errors
 /// Those of the writer.
 pub fn write(trace: &Trace, names: &impl Names, out: &mut impl Write) -> io::Result<()> {
-    let formed = trace.events.iter().find(|e| e.fact == Fact::Formed).map_or(SimTime::ZERO, |e| e.at);
+    let formed = trace.events.iter().find(|e| e.fact.is_time_zero()).map_or(SimTime::ZERO, |e| e.at);
     for event in &trace.events {
         serde_json::to_writer(&mut *out, &Line { event, formed, names })?;
         out.write_all(b"\n")?;
@@ -114,7 +114,7 @@ pub fn write(trace: &Trace, names: &impl Names, out: &mut impl Write) -> io::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::DenyReason;
+    use crate::trace::{DenyReason, Fact};
 
     struct Few;
     impl Names for Few {

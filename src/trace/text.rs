@@ -96,6 +96,7 @@ impl Topic {
             SentinelThought(thought) => thought.topic(),
             ConfigRewritten => Topic::Process,
             Formed
+            | Begun
             | Killed
             | Crashed
             | Paused
@@ -677,6 +678,7 @@ pub fn log_line(fact: &Fact, names: &impl Names) -> Option<(LogLevel, String)> {
         | Fact::FileCopied { .. }
         | Fact::AofTailLost { .. }
         | Fact::Formed
+        | Fact::Begun
         | Fact::Killed
         | Fact::Exited { .. }
         | Fact::Crashed
@@ -781,6 +783,7 @@ pub fn headline(fact: &Fact, names: &impl Names) -> String {
         Fact::SentinelThought(thought) => thought.headline(names),
         Fact::ConfigRewritten => "writes its configuration file anew".into(),
         Fact::Formed => "the deployment is formed: all nodes agree, every replica is in sync".into(),
+        Fact::Begun => "the scenario begins: its nodes start, and only its steps bring them together".into(),
         Fact::Started { boot: 1, pid } => format!("starts (pid {pid})"),
         Fact::Started { pid, .. } => format!("starts again (pid {pid})"),
         Fact::Ready { port } => format!("accepts connections on port {port}"),

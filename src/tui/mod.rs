@@ -6,6 +6,7 @@
 //! how much work it may do before the next frame. Read first: [`model::Msg`], then [`layout`].
 
 pub mod cast;
+mod chinese;
 pub mod console;
 pub mod html;
 pub mod keys;
@@ -22,6 +23,7 @@ pub mod theme;
 pub mod view;
 pub mod words;
 
+pub use chinese::{EVENTS, INSPECTED, VERDICTS};
 pub use model::{Model, Msg, press, update};
 pub use picker::{Picker, pick};
 pub use run::{learn, run};

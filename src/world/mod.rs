@@ -897,7 +897,7 @@ impl World {
         let none = self.plan.formation == Formation::None;
         if none || (admin_done && probe::is_stable(self)) {
             self.formed_at = Some(self.now);
-            self.emit(HostId(u32::MAX), FactId::NONE, Fact::Formed);
+            self.emit(HostId(u32::MAX), FactId::NONE, if none { Fact::Begun } else { Fact::Formed });
             for (i, step) in self.plan.clone().steps.iter().enumerate() {
                 self.queue.push(self.now + step.at, Ev::Step(i as u32));
             }

@@ -4,6 +4,7 @@
 //! moment that was ever reached is at most that many events away. When checkpoints weigh too much,
 //! every other one goes and the distance doubles.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::World;
@@ -37,6 +38,64 @@ pub struct Timeline {
     /// How far that is.
     known_to: SimTime,
     formed_at: Option<SimTime>,
+}
+
+/// A copy of a world on its way from one time to another. The way to the first is at most that between two
+/// checkpoints.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    world: World,
+    /// Those that the copy has not come to.
+    deeds: VecDeque<(SimTime, Action)>,
+    from: SimTime,
+    to: SimTime,
+    /// Of its trace.
+    level: Level,
+    has_begun: bool,
+}
+
+impl Replay {
+    /// The copy; what it recorded after the first time is in its trace.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Goes on by at most so many dispatched events, of which `step` dispatches those after the first time; true when
+    /// it is there.
+    pub fn go_on(&mut self, events: u64, mut step: impl FnMut(&mut World)) -> bool {
+        let mut left = events;
+        if !self.has_begun {
+            let quiet = |w: &mut World| {
+                w.step();
+            };
+            if !self.run(self.from, &mut left, quiet) {
+                return false;
+            }
+            self.world.trace.events.clear();
+            self.world.trace.level = self.level;
+            self.has_begun = true;
+        }
+        self.run(self.to, &mut left, &mut step)
+    }
+
+    fn run(&mut self, to: SimTime, left: &mut u64, mut step: impl FnMut(&mut World)) -> bool {
+        loop {
+            let deed = self.deeds.front().map(|(at, _)| *at).filter(|at| *at <= to);
+            let stop = deed.map_or(to, |at| SimTime(at.0 - 1));
+            while self.world.next_time().is_some_and(|next| next <= stop) {
+                if *left == 0 {
+                    return false;
+                }
+                *left -= 1;
+                step(&mut self.world);
+            }
+            self.world.run_until(stop);
+            match deed.and_then(|_| self.deeds.pop_front()) {
+                Some((at, action)) => self.world.add_step(at, action),
+                None => return true,
+            }
+        }
+    }
 }
 
 /// A world whose facts are in the record.
@@ -166,38 +225,11 @@ impl Timeline {
         self.seek(at);
     }
 
-    /// Runs a copy of the world from one time to another and gives every event to `step`, which is to dispatch it;
-    /// returns the copy. For looking at what a record does not hold: what the copy recorded from `from` on is in its
-    /// trace, at the level that `begin` may set. The way to `from` is at most that between two checkpoints.
-    pub fn replay(
-        &self,
-        from: SimTime,
-        to: SimTime,
-        begin: impl FnOnce(&mut World),
-        mut step: impl FnMut(&mut World),
-    ) -> World {
+    /// A copy of the world that will run from one time to another, for looking at what a record does not hold.
+    pub fn replay(&self, from: SimTime, to: SimTime, level: Level) -> Replay {
         let c = self.checkpoint_before(from);
-        let mut world = c.world.clone();
-        let mut deeds = self.deeds[c.deeds_done..].iter().filter(|(at, _)| *at <= to).peekable();
-        while let Some((at, action)) = deeds.next_if(|(at, _)| *at <= from) {
-            world.run_until(SimTime(at.0 - 1));
-            world.add_step(*at, action.clone());
-        }
-        world.run_until(from);
-        world.trace.events.clear();
-        begin(&mut world);
-        loop {
-            let deed = deeds.next();
-            let stop = deed.map_or(to, |(at, _)| SimTime(at.0 - 1));
-            while world.next_time().is_some_and(|next| next <= stop) {
-                step(&mut world);
-            }
-            world.run_until(stop);
-            match deed {
-                Some((at, action)) => world.add_step(*at, action.clone()),
-                None => return world,
-            }
-        }
+        let deeds = self.deeds[c.deeds_done..].iter().filter(|(at, _)| *at <= to).cloned().collect();
+        Replay { world: c.world.clone(), deeds, from, to, level, has_begun: false }
     }
 
     /// The plan of this run with all that was done by hand: alone, it makes the same run.
@@ -405,15 +437,18 @@ mod tests {
         let mut straight = World::new(t.plan(), 1, Level::Headline);
         straight.run_until(late);
         assert_eq!(straight.trace.digest, digest, "a plan that has the deed as a step makes the same run");
-        let copy = t.replay(
-            early,
-            late,
-            |_| {},
-            |w| {
-                w.step();
-            },
-        );
-        assert_eq!(copy.trace.digest, digest, "and so does a copy");
+        let mut copy = t.replay(early, late, Level::Headline);
+        let mut steps = 0;
+        let mut slices = 1;
+        let mut step = |w: &mut World| {
+            w.step();
+            steps += 1;
+        };
+        while !copy.go_on(50, &mut step) {
+            slices += 1;
+        }
+        assert_eq!(copy.world().trace.digest, digest, "and so does a copy");
+        assert!(slices > 10 && steps > 50 * (slices - 10), "{steps} events in {slices} slices");
         t.seek(SimTime::ZERO);
         assert!(t.world().formed_at.is_none() && t.formed_at().is_some());
     }

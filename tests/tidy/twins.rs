@@ -2,6 +2,9 @@
 
 use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
+use slotscope::tui::words::Said;
+use slotscope::tui::{EVENTS, INSPECTED};
+
 use super::{files_ending, no_mistakes, read};
 
 /// Where the words of the screen stand.
@@ -10,7 +13,8 @@ fn sources() -> Vec<String> {
         .iter()
         .flat_map(|folder| files_ending(folder, ".rs"))
         .collect();
-    for name in ["console", "keys", "layout", "panel", "picker", "steps", "text", "theme", "words"] {
+    for name in ["chinese", "console", "keys", "layout", "panel", "picker", "steps", "text", "theme", "words"]
+    {
         all.push(format!("src/tui/{name}.rs"));
     }
     all
@@ -154,4 +158,88 @@ fn a_text_without_its_twin_is_found() {
     let mut mistakes = Vec::new();
     assert_eq!(walk("it", tokens("it", right), &mut mistakes), 1);
     assert!(mistakes.is_empty(), "{mistakes:?}");
+}
+
+/// Where what a run says is made, in English: these functions of these files; and the table of the twins.
+const MADE: [(&str, &[&str], &[Said]); 7] = [
+    ("src/trace/text.rs", &["headline", "denied", "cannot"], EVENTS),
+    ("src/trace/sentinel.rs", &["headline"], EVENTS),
+    ("src/trace/thought.rs", &["headline"], EVENTS),
+    ("src/world/probe/view.rs", &["health", "view_of", "true_view", "no_view"], EVENTS),
+    ("src/world/probe/watched.rs", &["watched_health"], EVENTS),
+    ("src/world/probe/health.rs", &["of"], EVENTS),
+    (
+        "src/world/probe/inspect.rs",
+        &["link_word", "inspect_node", "inspect_server", "inspect_link"],
+        INSPECTED,
+    ),
+];
+
+/// The texts in the bodies of functions of these names.
+fn made(tokens: TokenStream, functions: &[&str], found: &mut Vec<String>) {
+    let mut words = [String::new(), String::new()];
+    let mut inside = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(i) => {
+                words.swap(0, 1);
+                words[1] = i.to_string();
+                inside |= words[0] == "fn" && functions.contains(&words[1].as_str());
+            }
+            TokenTree::Group(g) if inside && g.delimiter() == Delimiter::Brace => {
+                inside = false;
+                literals(g.stream(), found);
+            }
+            TokenTree::Group(g) if !inside => made(g.stream(), functions, found),
+            _ => {}
+        }
+    }
+}
+
+fn literals(tokens: TokenStream, found: &mut Vec<String>) {
+    let mut name = String::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(i) => name = i.to_string(),
+            TokenTree::Literal(l) => found.extend(text(&l)),
+            TokenTree::Group(g) if !NOT_SHOWN.contains(&name.as_str()) => literals(g.stream(), found),
+            _ => {}
+        }
+    }
+}
+
+/// A text of a `format!` as the table of twins has it: its places numbered in their order.
+fn numbered(text: &str) -> String {
+    let mut out = String::new();
+    for (i, part) in text.split('}').enumerate() {
+        match part.split_once('{') {
+            Some((before, _)) => out.push_str(&format!("{before}{{{i}}}")),
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// Whether it is more than one word, with English among them.
+fn is_sentence(text: &str) -> bool {
+    let word = |w: &str| w.len() >= 3 && w.chars().all(|c| c.is_ascii_lowercase());
+    text.contains(' ') && text.split(|c: char| !c.is_alphabetic()).any(word)
+}
+
+#[test]
+fn every_text_of_a_run_has_its_twin() {
+    let mut mistakes = Vec::new();
+    let mut count = 0;
+    for (path, functions, table) in MADE {
+        let mut found = Vec::new();
+        made(tokens(path, &read(path)), functions, &mut found);
+        for text in found.iter().map(|t| numbered(t)).filter(|t| is_sentence(t)) {
+            count += 1;
+            if !table.iter().any(|s| s.en == text) {
+                mistakes.push(format!("{path}: not in src/tui/chinese.rs: “{text}”"));
+            }
+        }
+    }
+    no_mistakes("What a run says is in Chinese too:", &mistakes);
+    assert!(count > 250, "{count} texts: the reader does not see them");
 }

@@ -25,14 +25,14 @@ fn class(name: &str, lang: Lang, size: (u16, u16)) -> Class {
     c
 }
 
-fn settle(c: &mut Class) {
+pub(super) fn settle(c: &mut Class) {
     while c.model.is_working() {
         c.update(Msg::Work(10_000));
     }
     c.update(Msg::Present);
 }
 
-fn press(c: &mut Class, code: KeyCode) {
+pub(super) fn press(c: &mut Class, code: KeyCode) {
     c.update(Msg::Term(Event::Key(KeyEvent::from(code))));
     settle(c);
 }
@@ -62,7 +62,7 @@ fn screen(c: &Class) -> Vec<String> {
 }
 
 /// What the lesson itself draws: its box, or else its panel. The player around it has pictures of its own.
-fn part(c: &Class) -> Buffer {
+pub(super) fn part(c: &Class) -> Buffer {
     let b = drawn(c);
     let find = |symbol: &str| b.area.positions().find(|p| b[*p].symbol() == symbol);
     let of = match (find("┌"), find("┐"), find("└")) {

@@ -11,6 +11,7 @@ mod outputs;
 mod screen;
 mod story;
 mod terminal;
+mod walk;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -10,6 +10,7 @@ use super::wrap::{width, wrap};
 use super::{Class, Stage};
 use crate::scenario::lesson::Answer;
 use crate::scenario::lesson::exam::Truth;
+use crate::tui::chinese;
 use crate::tui::layout::SMALLEST;
 use crate::tui::theme::Ink;
 use crate::tui::view::{clear, view};
@@ -33,6 +34,10 @@ fn panel_area(c: &Class) -> Rect {
 /// Draws the whole screen.
 pub(super) fn screen(c: &Class, frame: &mut Frame<'_>) {
     view(&c.model, frame);
+    if c.size.0 < SMALLEST.0 || c.size.1 < SMALLEST.1 {
+        // The player says how large it must be.
+        return;
+    }
     let area = panel_area(c).intersection(frame.area());
     if area.height > 1 {
         panel(c, frame, area);
@@ -63,19 +68,32 @@ fn panel(c: &Class, frame: &mut Frame<'_>, area: Rect) {
     let rule = "─".repeat(usize::from(area.width));
     frame.buffer_mut().set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
     let l = &c.lesson;
-    let head = format!(" {} {}/{} {} ", say(&words::LESSON), l.order, c.of, l.title.get(c.lang));
-    let keys = format!(" {} ", keys(c));
-    let style: Style = c.model.theme.style(Ink::Accent);
+    let head = format!("{} {}/{} {}", say(&words::LESSON), l.order, c.of, l.title.get(c.lang));
     let room = usize::from(area.width.saturating_sub(2));
-    frame.buffer_mut().set_stringn(area.x + 1, area.y, &head, room, style);
-    let (mut top, mut bottom) = (1, 0);
-    if width(&head) + width(&keys) + 4 <= usize::from(area.width) {
-        let x = area.right() - width(&keys) as u16 - 1;
-        frame.buffer_mut().set_string(x, area.y, &keys, c.model.theme.style(Ink::Text));
+    let keys = keys(c);
+    let beside = width(&head) + width(keys) + 8 <= usize::from(area.width);
+    let (heads, keys) = match beside {
+        true => (vec![head], vec![keys.to_string()]),
+        false => (wrap(&head, room.saturating_sub(2)), key_lines(keys, room)),
+    };
+    let accent: Style = c.model.theme.style(Ink::Accent);
+    for (y, head) in (area.y..area.bottom()).zip(&heads) {
+        // The first line stands in the rule.
+        let (x, head) =
+            if y == area.y { (area.x + 1, format!(" {head} ")) } else { (area.x + 2, head.clone()) };
+        frame.buffer_mut().set_stringn(x, y, &head, room, accent);
+    }
+    let (mut top, mut bottom) = (heads.len() as u16, keys.len() as u16);
+    let text = c.model.theme.style(Ink::Text);
+    if beside {
+        let x = area.right() - width(&keys[0]) as u16 - 3;
+        frame.buffer_mut().set_string(x, area.y, format!(" {} ", keys[0]), text);
+        bottom = 0;
     } else {
-        bottom = 1;
-        let y = area.bottom() - 1;
-        frame.buffer_mut().set_stringn(area.x, y, &keys, room, c.model.theme.style(Ink::Text));
+        let first = area.bottom().saturating_sub(bottom).max(area.y);
+        for (y, keys) in (first..area.bottom()).zip(&keys) {
+            frame.buffer_mut().set_stringn(area.x + 1, y, keys, room, text);
+        }
     }
     if area.height > 30 {
         top += 1;
@@ -88,6 +106,21 @@ fn panel(c: &Class, frame: &mut Frame<'_>, area: Rect) {
     };
     let lines = told(c, usize::from(inside.width), usize::from(inside.height));
     put(c, frame, inside, &lines);
+}
+
+/// Keys in lines of at most so many columns; a key stays with what it does.
+fn key_lines(keys: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for key in keys.split("  ") {
+        match lines.last_mut() {
+            Some(line) if width(line) + 2 + width(key) <= room => {
+                line.push_str("  ");
+                line.push_str(key);
+            }
+            _ => lines.push(key.to_string()),
+        }
+    }
+    lines
 }
 
 /// What the panel tells.
@@ -133,8 +166,9 @@ fn verdicts(c: &Class, room: usize, lines: &mut Vec<Line>) {
     }
     for v in &c.verdicts {
         let (sign, ink) = if v.ok { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };
-        let seen = if v.ok { String::new() } else { format!(": {}", v.seen) };
-        add(lines, room, ink, &format!("{sign} {}{seen}", v.text));
+        let text = chinese::verdict(&v.text, c.lang);
+        let seen = if v.ok { String::new() } else { format!(": {}", chinese::verdict(&v.seen, c.lang)) };
+        add(lines, room, ink, &format!("{sign} {text}{seen}"));
     }
 }
 
@@ -322,7 +356,7 @@ fn answer(c: &Class, i: usize, truth: Option<Truth>) -> String {
 
 /// The heading of the list of lessons: a bar of what is done.
 pub fn banner(done: usize, of: usize, lang: crate::scenario::lesson::Lang) -> String {
-    let filled = (done * 20).checked_div(of).unwrap_or(0);
-    let bar: String = (0..20).map(|i| if i < filled { '█' } else { '░' }).collect();
+    let filled = (done * 16).checked_div(of).unwrap_or(0);
+    let bar: String = (0..16).map(|i| if i < filled { '█' } else { '░' }).collect();
     format!(" {bar} {done}/{of} {}   {}", words::PROGRESS.get(lang), words::CHOOSE.get(lang))
 }

@@ -106,6 +106,7 @@ impl Class {
         let mut model = Model::new(s.plan.clone(), seed, Some(s.script.end), theme, size);
         model.muted = true;
         model.lang = lang;
+        model.lesson = Some(lesson.clone());
         let mut class = Class {
             model,
             lang,
@@ -139,6 +140,11 @@ impl Class {
     /// The present moment, since the deployment was formed.
     pub fn now(&self) -> Dur {
         Dur(self.model.relative(self.model.now()).max(0) as u64)
+    }
+
+    /// Whether the learner has left.
+    pub fn has_quit(&self) -> bool {
+        self.quit
     }
 
     /// Draws the whole screen.
@@ -334,6 +340,7 @@ impl Class {
         self.model = Model::new(self.exercise.clone(), self.seed, Some(end), theme, self.size);
         self.model.muted = true;
         self.model.lang = self.lang;
+        self.model.lesson = Some(self.lesson.clone());
         self.resize(self.size);
         self.stage = Stage::Exercise;
     }
@@ -379,6 +386,6 @@ impl Screen for Class {
         self.model.is_working()
     }
     fn has_quit(&self) -> bool {
-        self.quit
+        Class::has_quit(self)
     }
 }

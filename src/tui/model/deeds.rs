@@ -142,8 +142,8 @@ impl Model {
         self.future = self.futures.len() - 1;
         let name = self.futures[self.future].name.clone();
         let new = said(
-            "a new future: {0} (X goes to the other, | compares them)",
-            "新的未来：{0}（X 去另一个，| 并排比较）",
+            "a new future (X goes to the other, | compares): {0}",
+            "新的未来（X 去另一个，| 并排比较）：{0}",
         );
         self.notice(new, &[&name]);
     }
@@ -260,6 +260,9 @@ impl Model {
         let mine = |t: SimTime| self.timeline.deeds().iter().any(|(at, _)| *at == t);
         for e in self.record().iter().take_while(|e| e.at <= now) {
             match &e.fact {
+                Fact::Command { reply, .. } if mine(e.at) && reply.is_empty() => {
+                    out.push((e.at, false, self.say(said("(no answer so far)", "（还没有回答）")).into()));
+                }
                 Fact::Command { reply, .. } if mine(e.at) => {
                     out.extend(reply.lines().map(|l| (e.at, false, l.to_string())));
                 }

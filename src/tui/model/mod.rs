@@ -12,11 +12,12 @@ use ratatui::crossterm::event::{Event as TermEvent, KeyCode, KeyEvent, KeyEventK
 use ratatui::layout::Rect;
 
 use super::panel::Panel;
-use super::text;
 use super::theme::Theme;
 use super::words::{self, Said};
+use super::{chinese, text};
 use crate::base::{Dur, Id, SimTime};
 use crate::explain::{self, Failover};
+use crate::scenario::Lesson;
 use crate::scenario::lesson::Lang;
 use crate::trace::{Event, Fact, HostId, Level};
 use crate::world::plan::Plan;
@@ -154,6 +155,8 @@ pub struct Model {
     pub theme: Theme,
     /// Of the fixed texts.
     pub lang: Lang,
+    /// The lesson whose run it is: its title and its narration are in every language.
+    pub lesson: Option<Arc<Lesson>>,
     /// Of the terminal, in cells.
     pub size: (u16, u16),
     /// Columns at the right and rows at the bottom that the player leaves to others.
@@ -239,6 +242,7 @@ impl Model {
             end,
             theme,
             lang: Lang::default(),
+            lesson: None,
             size,
             reserved: (0, 0),
             accounts: Accounts::new(&timeline),
@@ -306,7 +310,7 @@ impl Model {
         said.get(self.lang)
     }
     pub fn title(&self) -> &str {
-        &self.timeline.world().plan.title
+        self.lesson.as_ref().map_or(&self.timeline.world().plan.title, |l| l.title.get(self.lang))
     }
     pub fn now(&self) -> SimTime {
         self.timeline.now()
@@ -346,8 +350,16 @@ impl Model {
     pub fn host_name(&self, host: HostId) -> &str {
         self.timeline.world().names.host_name(host)
     }
+    /// An event in the language of the screen.
     pub fn words(&self, event: &Event) -> String {
-        text::words(self.timeline.names(), event)
+        match &event.fact {
+            Fact::Say { text } => format!("“{}”", self.translated(text)),
+            _ => chinese::event(text::words(self.timeline.names(), event), self.lang),
+        }
+    }
+    /// What the narrator of a lesson says, in the language of the screen.
+    fn translated<'a>(&'a self, said: &'a str) -> &'a str {
+        self.lesson.as_ref().map_or(said, |l| l.translate(said, self.lang))
     }
     pub fn observer_text(&self) -> String {
         match self.observer {
@@ -450,7 +462,8 @@ impl Model {
             return false;
         }
         let behind = self.compared().is_some_and(|t| t.now() != self.now());
-        behind || (self.wants_accounts() && !self.accounts.are_ready(&self.timeline))
+        let looks = self.panel == Panel::Packets && !self.has_packets();
+        behind || looks || (self.wants_accounts() && !self.accounts.are_ready(&self.timeline))
     }
 
     fn wants_accounts(&self) -> bool {
@@ -470,6 +483,8 @@ impl Model {
             && t.now() != now
         {
             t.approach(now, events);
+        } else if self.panel == Panel::Packets && !self.has_packets() {
+            self.look_for_packets(events);
         } else if self.wants_accounts() {
             self.accounts.go_on(&self.timeline, events);
         }
@@ -603,7 +618,7 @@ impl Model {
         }
         if let Some(node) = f.node
             && e.host != HostId::new(node)
-            && !names(&self.words(e), self.node_name(node))
+            && !names(&text::words(self.timeline.names(), e), self.node_name(node))
         {
             return false;
         }

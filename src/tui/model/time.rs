@@ -5,9 +5,8 @@ use crate::base::{Dur, Id, SimTime};
 use crate::trace::{Event, Fact, FactId, HostId};
 use crate::tui::console;
 use crate::tui::words::{Said, said};
-use crate::world::probe::messages::{Flight, flights, ticks};
+use crate::world::probe::messages::{Flight, Search, flights, ticks};
 use crate::world::probe::view::{Observer, Opinion};
-use crate::world::timeline::Timeline;
 
 /// How far a search for the next event runs ahead.
 const SEARCH_LIMIT: Dur = Dur::secs(600);
@@ -59,24 +58,53 @@ impl Kind {
     }
 }
 
-/// The packets of a stretch of time, which are the same for every moment in its middle: to find them, a copy of the
-/// world must run.
+/// The packets of a stretch of time, which are the same for every moment in its middle. To find them, a copy of the
+/// world must run: nobody waits for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Packets {
-    /// The number of the stretch.
-    of: Option<u64>,
+    of: Option<Stretch>,
     all: Vec<Flight>,
+    search: Option<(Stretch, Search)>,
 }
 
-impl Packets {
-    fn look(&mut self, timeline: &Timeline, now: SimTime) {
-        let step = stretch(timeline.world().plan.nodes.len() as u64).0;
-        let of = now.0 / step;
-        if self.of != Some(of) {
-            let from = SimTime((of * step).saturating_sub(step));
-            self.all = flights(timeline, from, SimTime((of + 2) * step));
-            self.of = Some(of);
+/// Which future, how much was done by hand in it, and the number of the stretch.
+type Stretch = (usize, usize, u64);
+
+impl Model {
+    fn stretch(&self) -> Stretch {
+        let step = stretch(self.nodes() as u64).0;
+        (self.future, self.timeline.deeds().len(), self.now().0 / step)
+    }
+
+    /// Whether the packets around now are known.
+    pub fn has_packets(&self) -> bool {
+        self.packets.of == Some(self.stretch())
+    }
+
+    /// Looks for the packets around now, by at most so many dispatched events.
+    pub(super) fn look_for_packets(&mut self, events: u64) {
+        let of = self.stretch();
+        if self.packets.search.as_ref().is_none_or(|(which, _)| *which != of) {
+            let step = stretch(self.nodes() as u64).0;
+            let from = SimTime((of.2 * step).saturating_sub(step));
+            self.packets.search = Some((of, Search::new(&self.timeline, from, SimTime((of.2 + 2) * step))));
         }
+        let Some((_, search)) = &mut self.packets.search else { return };
+        if let Some(all) = search.go_on(events) {
+            self.packets = Packets { of: Some(of), all, search: None };
+        }
+    }
+
+    /// Packets before and after now, about as many as there are rows. Until those of this stretch are found, the last
+    /// ones do for the next stretch too: they reach into it.
+    pub(super) fn packets_around(&self, rows: usize) -> Vec<Flight> {
+        let (future, deeds, number) = self.stretch();
+        let reach = |of: &Stretch| (of.0, of.1) == (future, deeds) && of.2.abs_diff(number) <= 1;
+        let all: &[Flight] =
+            if self.packets.of.as_ref().is_some_and(reach) { &self.packets.all } else { &[] };
+        let before = all.partition_point(|f| f.begins() <= self.now());
+        let first = before.saturating_sub((rows * 2 / 3).max(1));
+        all[first..].iter().take(rows).copied().collect()
     }
 }
 
@@ -304,16 +332,6 @@ impl Model {
             .with(self.lang, &[&to, &kind, &self.host_name(f.from), &took])
     }
 
-    /// Packets before and after now, about as many as there are rows.
-    pub(super) fn packets_around(&mut self, rows: usize) -> Vec<Flight> {
-        let now = self.now();
-        self.packets.look(&self.timeline, now);
-        let all = &self.packets.all;
-        let before = all.partition_point(|f| f.begins() <= now);
-        let first = before.saturating_sub((rows * 2 / 3).max(1));
-        all[first..].iter().take(rows).copied().collect()
-    }
-
     // ---- bookmarks and beliefs --------------------------------------------------------------------
 
     pub(super) fn toggle_bookmark(&mut self) {
@@ -448,6 +466,7 @@ pub fn is_landmark(fact: &Fact) -> bool {
         || matches!(
             fact,
             Fact::Formed
+                | Fact::Begun
                 | Fact::Started { .. }
                 | Fact::Resumed
                 | Fact::LinkHealed { .. }

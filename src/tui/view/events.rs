@@ -89,7 +89,9 @@ pub fn ink_of(fact: &Fact) -> Ink {
         }
         Fact::Paused => Ink::Paused,
         Fact::Promoted { .. } | Fact::ElectionWon { .. } | Fact::StateChanged { ok: true } => Ink::Good,
-        Fact::Started { .. } | Fact::Resumed | Fact::LinkHealed { .. } | Fact::Formed => Ink::Good,
+        Fact::Started { .. } | Fact::Resumed | Fact::LinkHealed { .. } | Fact::Formed | Fact::Begun => {
+            Ink::Good
+        }
         Fact::ElectionStarted { .. } | Fact::Command { .. } => Ink::Accent,
         Fact::Say { .. } => Ink::Voice,
         f if f.level() > Level::Headline && !is_landmark(f) => Ink::Faint,

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{head, health_ink, lines};
+use crate::tui::chinese;
 use crate::tui::lesson::wrap::wrap;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
-use crate::tui::words::{Said, health, said};
+use crate::tui::words::{self, Said, health, said};
 use crate::world::probe::health::Overall;
 
 /// What the rule is, and where it misleads.
@@ -49,7 +50,8 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
             t.style(Ink::Text),
         ),
     ]));
-    out.extend(h.issues.iter().map(|i| Line::styled(format!("   {i}"), t.style(ink))));
+    let issue = |i: &String| chinese::event(i.clone(), m.lang);
+    out.extend(h.issues.iter().map(|i| Line::styled(format!("   {}", issue(i)), t.style(ink))));
     out.push(head(
         m,
         m.say(said("asked", "被问的节点")),
@@ -65,7 +67,22 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
                     Overall::Degraded => Ink::Warn,
                     Overall::Unhealthy => Ink::Bad,
                 };
-                (v.to_string(), if v.hides_a_failure { Ink::Bad } else { ink })
+                let overall = match v.overall {
+                    Overall::Healthy => words::HEALTHY,
+                    Overall::Degraded => words::DEGRADED,
+                    Overall::Unhealthy => words::UNHEALTHY,
+                };
+                let mut text = m.say(overall).to_string();
+                for (i, why) in v.issues.iter().map(issue).enumerate() {
+                    text.push_str(if i == 0 { ": " } else { ", " });
+                    text.push_str(&why);
+                }
+                if v.hides_a_failure {
+                    text.push_str(
+                        m.say(said(" (though the node refuses commands)", "（尽管这个节点拒绝执行命令）")),
+                    );
+                }
+                (text, if v.hides_a_failure { Ink::Bad } else { ink })
             }
         };
         out.push(Line::from(vec![Span::styled(name, t.style(Ink::Text)), Span::styled(text, t.style(ink))]));

@@ -5,22 +5,25 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{head, lines, shorten};
+use crate::tui::chinese;
+use crate::tui::lesson::wrap::width;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
 use crate::tui::words::said;
 use crate::world::probe::inspect::Entry;
 
-/// Columns of this many cells.
-const COLUMN: u16 = 46;
+/// Columns of this many cells, of which the name takes so many.
+const COLUMN: u16 = 50;
+const NAME: usize = 24;
 
 pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = entries(m, &m.details.node);
     let columns = (area.width / COLUMN).clamp(1, 4);
     // Whole columns first; what does not fit is reached by scrolling.
     let rows = all.len().div_ceil(usize::from(columns)).max(usize::from(area.height));
-    let width = area.width / columns;
+    let part_width = area.width / columns;
     for (i, part) in all.chunks(rows.max(1)).enumerate() {
-        let at = Rect { x: area.x + i as u16 * width, width: width.saturating_sub(1), ..area };
+        let at = Rect { x: area.x + i as u16 * part_width, width: part_width.saturating_sub(1), ..area };
         lines(m, frame, at, part.to_vec());
     }
 }
@@ -33,13 +36,17 @@ pub fn entries(m: &Model, all: &[Entry]) -> Vec<Line<'static>> {
     }
     for e in all {
         if e.value.is_empty() {
-            out.push(head(m, &e.name, ""));
+            out.push(head(m, &chinese::inspected(&e.name, m.lang), ""));
             continue;
         }
         let style = m.theme.style(ink_of(e));
+        let name = shorten(&chinese::inspected(&e.name, m.lang), NAME);
         out.push(Line::from(vec![
-            Span::styled(format!("   {:<20} ", shorten(&e.name, 20)), m.theme.style(Ink::Faint)),
-            Span::styled(e.value.clone(), style),
+            Span::styled(
+                format!("   {name}{} ", " ".repeat(NAME.saturating_sub(width(&name)))),
+                m.theme.style(Ink::Faint),
+            ),
+            Span::styled(chinese::inspected(&e.value, m.lang), style),
         ]));
     }
     out

@@ -32,6 +32,7 @@ pub fn mark_sign(kind: crate::world::probe::lanes::MarkKind) -> char {
 
 use super::keys::KEYMAP;
 use super::layout::{Areas, SMALLEST, areas};
+use super::lesson::wrap::width;
 use super::model::{Ask, Model, Overlay};
 use super::panel::Panel;
 use super::text;
@@ -387,12 +388,18 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The text, cut to so many characters with an ellipsis.
-pub fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+/// The text, cut to so many cells with an ellipsis.
+pub fn shorten(text: &str, cells: usize) -> String {
+    if width(text) <= cells {
         return text.to_string();
     }
-    let mut out: String = text.chars().take(width.saturating_sub(1)).collect();
+    let mut out = String::new();
+    let mut left = cells.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(width(c.encode_utf8(&mut [0; 4]))) else { break };
+        left = rest;
+        out.push(c);
+    }
     out.push('…');
     out
 }
@@ -408,5 +415,6 @@ mod tests {
         assert_eq!(wrap("unbreakable", 4), ["unbreakable"]);
         assert_eq!(shorten("abcdef", 4), "abc…");
         assert_eq!(shorten("abcd", 4), "abcd");
+        assert_eq!(shorten("主节点死了", 8), "主节点…");
     }
 }

@@ -25,7 +25,11 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = &m.details.flights;
     let nodes = columns(m, all, area);
     if nodes.is_empty() || area.height < 3 {
-        let none = m.say(said(" no packet around now", " 此刻前后没有报文"));
+        let none = match m.has_packets() {
+            true => said(" no packet around now", " 此刻前后没有报文"),
+            false => said(" looking for packets…", " 正在寻找报文…"),
+        };
+        let none = m.say(none);
         put(frame, area, 0, none, t.style(Ink::Faint));
         return;
     }

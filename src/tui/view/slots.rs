@@ -6,6 +6,7 @@ use ratatui::text::Span;
 
 use super::{health_ink, title};
 use crate::slot::SLOTS;
+use crate::tui::chinese;
 use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::theme::Ink;
@@ -16,7 +17,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, a: &Areas) {
     let right = match m.shot.health.issues.first() {
         Some(issue) => {
             let (ink, _) = health_ink(m.shot.health.level);
-            vec![Span::styled(issue.clone(), m.theme.style(ink))]
+            vec![Span::styled(chinese::event(issue.clone(), m.lang), m.theme.style(ink))]
         }
         None => legend(m, usize::from(a.slots_title.width).saturating_sub(30)),
     };

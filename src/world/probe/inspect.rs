@@ -111,7 +111,7 @@ impl World {
             }
         }
         out.push(entry("pid", if h.boots > 0 { h.pid.to_string() } else { "-".into() }));
-        out.push(entry("started", format!("{} times", h.boots)));
+        out.push(entry("started", if h.boots == 1 { "once".into() } else { format!("{} times", h.boots) }));
         let clock = h.clock.read(self.now()).0 as i64 - (self.plan.epoch_us + self.now().0) as i64;
         if clock != 0 {
             out.push(entry("clock is off by", format!("{} ms", clock / 1000)));
@@ -180,8 +180,12 @@ impl World {
             let when = e.time as i64 - now_ms as i64;
             let when =
                 if when > 0 { format!("in {when} ms") } else { format!("{} ms ago", when.unsigned_abs()) };
-            let asked = if e.sent { format!(", asked in epoch {}", e.epoch) } else { String::new() };
-            out.push(entry("election", format!("{when}, rank {}, votes {}{asked}", e.rank, e.count)));
+            let (rank, votes) = (e.rank, e.count);
+            let value = match e.sent {
+                true => format!("{when}, rank {rank}, votes {votes}, asked in epoch {}", e.epoch),
+                false => format!("{when}, rank {rank}, votes {votes}"),
+            };
+            out.push(entry("election", value));
             if let Some(why) = e.cant {
                 out.push(entry("cannot take over", crate::trace::text::cannot(why)));
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::base::{Id, SimTime};
 use crate::trace::{Fact, HostId, Level};
 use crate::world::World;
-use crate::world::timeline::Timeline;
+use crate::world::timeline::{Replay, Timeline};
 
 /// One packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,32 @@ pub struct Tick {
     pub host: HostId,
 }
 
+/// A look for packets.
+#[derive(Clone, Debug)]
+pub struct Search(Replay);
+
+impl Search {
+    /// For those that are sent or read after `from` and until `to`.
+    pub fn new(timeline: &Timeline, from: SimTime, to: SimTime) -> Search {
+        Search(timeline.replay(from, to, Level::Packet))
+    }
+
+    /// Goes on by at most so many dispatched events; the packets, in order of time, when it has all.
+    pub fn go_on(&mut self, events: u64) -> Option<Vec<Flight>> {
+        let step = |w: &mut World| {
+            w.step();
+        };
+        self.0.go_on(events, step).then(|| matched(self.0.world()))
+    }
+}
+
 /// Every packet that is sent or read after `from` and until `to`, in order of time.
 pub fn flights(timeline: &Timeline, from: SimTime, to: SimTime) -> Vec<Flight> {
-    let packets = |w: &mut World| w.trace.level = Level::Packet;
-    let w = timeline.replay(from, to, packets, |w| {
-        w.step();
-    });
+    Search::new(timeline, from, to).go_on(u64::MAX).unwrap_or_default()
+}
+
+/// What was sent, with where it was read.
+fn matched(w: &World) -> Vec<Flight> {
     let mut out: Vec<Flight> = Vec::new();
     let mut open: BTreeMap<(HostId, HostId, u16, u32), VecDeque<usize>> = BTreeMap::new();
     for e in &w.trace.events {
@@ -82,8 +102,7 @@ pub fn ticks(timeline: &Timeline, from: SimTime, to: SimTime) -> Vec<Tick> {
     let mut out = Vec::new();
     let mut before = Vec::new();
     let count = |w: &World| -> Vec<u32> { w.node_hosts().map(|h| w.cron_generation(h)).collect() };
-    let quiet = |w: &mut World| w.trace.level = Level::Headline;
-    timeline.replay(from, to, quiet, |w| {
+    timeline.replay(from, to, Level::Headline).go_on(u64::MAX, |w| {
         if before.is_empty() {
             before = count(w);
         }

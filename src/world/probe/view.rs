@@ -376,7 +376,11 @@ impl World {
             }
         }
         let ok = failing == 0 && up > 0;
-        let health = health(&slots, ok, epoch, format!("{failing} of {up} nodes that run say fail"));
+        let not_ok = match up {
+            0 => "no node runs".to_string(),
+            _ => format!("{failing} of {up} nodes that run say fail"),
+        };
+        let health = health(&slots, ok, epoch, not_ok);
         ClusterView { at: self.now(), observer: Observer::Truth, observer_runs: true, nodes, slots, health }
     }
 
