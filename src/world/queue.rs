@@ -178,6 +178,26 @@ impl Queue {
         Some(self.popped(item))
     }
 
+    /// The next event, if it is a tick and due by this time.
+    pub fn next_tick(&self, limit: SimTime) -> Option<(SimTime, Ev)> {
+        let tick = self.ticks.0.front()?;
+        let near = self.near.0.last().map_or(NEVER, Item::key);
+        let wheel = match self.wheel.front.last() {
+            Some(item) => item.key(),
+            // What is not sorted yet is not due before this.
+            None => u128::from(self.wheel.bound) << 64,
+        };
+        let first = tick.at <= limit.0 && tick.key() < near.min(wheel);
+        first.then_some((SimTime(tick.at), tick.ev))
+    }
+
+    /// Pops the tick that [`Queue::next_tick`] showed.
+    pub fn pop_tick(&mut self) {
+        if let Some(item) = self.ticks.0.pop_front() {
+            self.popped(item);
+        }
+    }
+
     fn popped(&mut self, item: Item) -> (SimTime, Ev) {
         self.len -= 1;
         self.clock = SimTime(item.at);
@@ -380,7 +400,12 @@ mod tests {
                     let early = SimTime(at.saturating_sub(1 + u64::from(rng.below(1000))));
                     assert_eq!(q.pop_until(early), None, "nothing is due yet");
                 }
-                assert_eq!(q.pop().map(|(t, e)| (t.0, number(e))), Some((at, i)));
+                if let Some((t, e)) = q.next_tick(SimTime(at)) {
+                    assert_eq!((t.0, number(e)), (at, i), "a tick, and the first of all");
+                    q.pop_tick();
+                } else {
+                    assert_eq!(q.pop().map(|(t, e)| (t.0, number(e))), Some((at, i)));
+                }
                 now = at;
             }
             assert_eq!(q.len(), model.len());

@@ -600,16 +600,21 @@ impl Server {
     /// A turn that consists of a tick of the cron which finds nothing to do: counts it, and returns how long
     /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
     /// `Server::cron` or `Server::before_sleep` does at times must be asked for here.
-    #[inline]
     pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
-        if self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until {
+        self.quiet_tick(now).or_else(|| self.try_idle_tick(now))
+    }
+
+    /// The same for a tick that is known beforehand to find nothing to do.
+    #[inline]
+    pub fn quiet_tick(&mut self, now: NodeTime) -> Option<Dur> {
+        let known = self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until;
+        known.then(|| {
             self.quiet.ticks -= 1;
             self.quiet.untold += 1;
             self.cron_loops += 1;
             (self.mstime, self.unixtime) = (now.ms(), now.unix());
-            return Some(Quiet::PERIOD);
-        }
-        self.try_idle_tick(now)
+            Quiet::PERIOD
+        })
     }
 
     /// The same for a tick of which nothing is known beforehand.
