@@ -1,5 +1,7 @@
 //! Connections that others opened to this sentinel: people, client libraries, other sentinels.
 
+use std::borrow::Cow;
+
 use super::Sentinel;
 use crate::redis::{Addr, Cx};
 use crate::resp::Protocol;
@@ -15,7 +17,7 @@ pub struct Client {
     /// unix seconds
     pub since: u64,
     pub last_io: u64,
-    pub last_command: Option<String>,
+    pub last_command: Option<Cow<'static, str>>,
     pub authenticated: bool,
 }
 

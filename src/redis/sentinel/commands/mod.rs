@@ -7,6 +7,8 @@ mod monitor;
 mod set;
 mod view;
 
+use std::borrow::Cow;
+
 use super::{HELLO_CHANNEL, Sentinel};
 use crate::base::Bytes;
 use crate::redis::pubsub::Table;
@@ -129,8 +131,8 @@ impl Sentinel {
                 let (shown, container) = (clip(name, 128), c.name.to_uppercase());
                 return refuse(format!("unknown subcommand '{shown}'. Try {container} HELP."));
             }
-            (Some(_), Some((c, _, Some(sub)))) => (sub, format!("{}|{}", c.name, sub.name)),
-            (Some(c), None) => (c, c.name.to_string()),
+            (Some(_), Some((c, _, Some(sub)))) => (sub, Cow::from(format!("{}|{}", c.name, sub.name))),
+            (Some(c), None) => (c, Cow::from(c.name)),
         };
         if !arity_ok(spec.arity, words.len()) {
             return refuse(format!("wrong number of arguments for '{full_name}' command"));
@@ -187,6 +189,6 @@ fn publish(s: &mut Sentinel, cx: &mut Cx<'_>, _: ConnId, words: &Words) -> Reply
     if words[1] != HELLO_CHANNEL.as_bytes() {
         return refuse("Only HELLO messages are accepted by Sentinel instances.");
     }
-    s.process_hello(cx, &text(&words[2]));
+    s.process_hello(cx, &String::from_utf8_lossy(&words[2]));
     Some(Value::Int(1))
 }

@@ -50,14 +50,56 @@ const SECTIONS: &[Section] = &[
 pub(in crate::redis) struct Fields(pub String);
 
 impl Fields {
-    pub fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub fn put(&mut self, name: &str, value: impl Shown) {
         self.0.push_str(name);
         self.0.push(':');
-        let _ = write!(self.0, "{value}");
+        value.show(&mut self.0);
         self.0.push_str("\r\n");
     }
     fn all<const N: usize>(&mut self, fields: [(&str, u64); N]) {
         fields.iter().for_each(|(name, value)| self.put(name, value));
+    }
+}
+
+/// What a field can hold. Most are whole numbers, which need no formatter.
+pub(in crate::redis) trait Shown {
+    fn show(&self, out: &mut String);
+}
+
+macro_rules! shown_numbers {
+    ($($number:ty)*) => {$(
+        impl Shown for $number {
+            fn show(&self, out: &mut String) {
+                out.push_str(itoa::Buffer::new().format(*self));
+            }
+        }
+    )*};
+}
+shown_numbers!(u8 u16 u32 u64 usize i32 i64);
+
+impl Shown for str {
+    fn show(&self, out: &mut String) {
+        out.push_str(self);
+    }
+}
+impl Shown for String {
+    fn show(&self, out: &mut String) {
+        out.push_str(self);
+    }
+}
+impl Shown for std::fmt::Arguments<'_> {
+    fn show(&self, out: &mut String) {
+        let _ = out.write_fmt(*self);
+    }
+}
+impl Shown for std::net::Ipv4Addr {
+    fn show(&self, out: &mut String) {
+        let _ = write!(out, "{self}");
+    }
+}
+impl<T: Shown + ?Sized> Shown for &T {
+    fn show(&self, out: &mut String) {
+        (*self).show(out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::Server;
 use super::super::super::command::full_name;
-use super::{Fields, VERSION};
+use super::{Fields, Shown, VERSION};
 use crate::redis::Cx;
 use crate::redis::repl::{LinkState, replid_text};
 
@@ -92,8 +92,8 @@ pub(in crate::redis) fn write_clients(
     out: &mut Fields,
     clients: usize,
     bus_links: usize,
-    max: impl std::fmt::Display,
-    blocked: impl std::fmt::Display,
+    max: impl Shown,
+    blocked: impl Shown,
 ) {
     out.put("connected_clients", clients);
     out.put("cluster_connections", bus_links);
