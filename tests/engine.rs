@@ -14,11 +14,12 @@ use slotscope::world::World;
 use slotscope::world::net::{Conn, NetModel};
 use slotscope::world::plan::{Formation, NodeSpec, Plan, Start};
 
-/// Every cluster scenario of the repository.
+/// Every scenario of the repository with a cluster or sentinels.
 fn scenarios() -> Vec<Scenario> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/cluster");
-    let mut files: Vec<_> = std::fs::read_dir(dir)
-        .expect("the scenarios are there")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files: Vec<_> = ["cluster", "sentinel"]
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(root.join(dir)).expect("the scenarios are there"))
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
         .collect();
@@ -26,7 +27,7 @@ fn scenarios() -> Vec<Scenario> {
     files.iter().map(|path| scenario::load(path).unwrap_or_else(|e| panic!("{e}"))).collect()
 }
 
-/// A server's cron that finds nothing to do is counted and not carried out. Here it is carried out, and
+/// A run of a server's cron, or of a sentinel's timer, that finds nothing to do is counted and not carried out. Here it is carried out, and
 /// nothing is different.
 #[test]
 fn idle_turns_need_not_be_carried_out() {
