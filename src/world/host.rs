@@ -58,6 +58,10 @@ impl TimerSlot {
         self.generation += 1;
         self.generation
     }
+    /// When a time event goes off for a process that went to sleep then: it sleeps whole milliseconds.
+    pub fn due(&self, last_poll: SimTime) -> SimTime {
+        last_poll + self.at.since(last_poll).ceil_ms() + self.wake
+    }
     /// It no longer goes off, whatever is in the queue.
     pub fn disarm(&mut self) {
         self.armed = false;

@@ -666,7 +666,7 @@ impl World {
         let h = &mut self.hosts[host];
         let t = &mut h.timers[usize::from(index)];
         if t.timer == Timer::Cron {
-            let due = last_poll + t.at.since(last_poll).ceil_ms() + t.wake;
+            let due = t.due(last_poll);
             if due > self.now {
                 self.queue.push(due, Ev::Timer { host, index, generation });
                 return;
@@ -750,11 +750,10 @@ impl World {
         };
         let h = &mut self.hosts[host];
         let [t] = h.timers[..] else { return false };
-        let due = h.last_poll + t.at.since(h.last_poll).ceil_ms() + t.wake;
         let is_plain = t.armed
             && t.generation == generation
             && t.timer == Timer::Cron
-            && due <= at
+            && t.due(h.last_poll) <= at
             && h.inbox.is_empty()
             && h.is_reading(at)
             && !self.every_turn;

@@ -16,7 +16,7 @@ use crate::resp::Value;
 use crate::trace::sentinel::{Detail, Kind};
 
 /// Whose hello came in the same words before.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Heard {
     FromMe,
     From(InstanceId),
@@ -67,26 +67,33 @@ impl Sentinel {
             return;
         }
         let Some(text) = message.as_str() else { return };
-        let mine = match self.heard_before(text) {
-            Some(by) => by == Heard::FromMe,
-            None => memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some(),
-        };
-        // My own hello comes back to me.
-        if !mine {
-            self.process_hello(cx, text);
+        match self.heard_before(text) {
+            // My own hello comes back to me.
+            Some(Heard::FromMe) => {}
+            None if memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some() => {}
+            Some(Heard::From(sender)) => self.hears_again(cx, sender),
+            None => self.learn(cx, text),
         }
+    }
+
+    /// The same text stands for the same id and address, and epochs never go back: nothing in it is new.
+    fn hears_again(&mut self, cx: &Cx<'_>, sender: InstanceId) {
+        self.instances[sender].peer.last_hello = cx.now.ms() as Ms;
     }
 
     /// Learns from a hello who else watches the master, which epoch it is, and where the master is.
     ///
     /// redis: sentinelProcessHelloMessage @7.0.15
     pub(super) fn process_hello(&mut self, cx: &mut Cx<'_>, text: &str) {
-        let now = cx.now.ms() as Ms;
-        // The same text stands for the same id and address, and epochs never go back: nothing in it is new.
-        if let Some(Heard::From(sender)) = self.heard_before(text) {
-            self.instances[sender].peer.last_hello = now;
-            return;
+        match self.heard_before(text) {
+            Some(Heard::From(sender)) => self.hears_again(cx, sender),
+            _ => self.learn(cx, text),
         }
+    }
+
+    /// The same for a text that was not heard before.
+    fn learn(&mut self, cx: &mut Cx<'_>, text: &str) {
+        let now = cx.now.ms() as Ms;
         self.upheavals += 1;
         let mut tokens = [""; 8];
         let mut count = 0;
