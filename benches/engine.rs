@@ -70,8 +70,8 @@ fn resident() -> u64 {
     text.split(' ').nth(1).and_then(|p| p.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
-/// `--nodes 6,100` limits the table to these sizes, and the run to the table; `--seconds 1000` simulates so
-/// much instead of what fits a second or so: both for profilers.
+/// `--nodes 6,100` limits the table to these sizes, and the run to the table; `--masters 1` that of sentinels;
+/// `--seconds 1000` simulates so much instead of what fits a second or so: all for profilers.
 fn numbers(flag: &str) -> Option<Vec<u64>> {
     let mut args = std::env::args().skip_while(|a| a != flag).skip(1);
     Some(args.next()?.split(',').filter_map(|n| n.parse().ok()).collect())
@@ -121,16 +121,14 @@ fn row_in_a_process_of_its_own(nodes: u32) {
     assert!(run.success(), "the bench of {nodes} nodes fails");
 }
 
-fn row(nodes: u32, floor: Option<f64>) {
+/// Simulates for two seconds or so of real time, in growing steps, and at least so many simulated seconds; or
+/// for what `--seconds` says. Returns the simulated seconds and those of the processor's time.
+#[inline(never)] // so that a profiler can be told to look at nothing else
+fn simulate(w: &mut World, at_least: u64) -> (f64, f64) {
     let limit = numbers("--seconds").and_then(|n| n.first().copied());
-    let before = resident();
-    let mut w = formed(nodes, TIMEOUT_MS);
-    w.run_for(WARM_UP);
     let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
-    let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
     let began = Instant::now();
-    // Two seconds or so of real time, in growing steps; a node timeout at least.
-    let enough = |spent, done| spent >= Duration::from_millis(1500) && done >= TIMEOUT_MS / 1000;
+    let enough = |spent, done| spent >= Duration::from_millis(1500) && done >= at_least;
     while !limit.map_or_else(|| enough(spent, done), |limit| done >= limit) {
         let t = cpu_time(began);
         w.run_for(step);
@@ -138,8 +136,16 @@ fn row(nodes: u32, floor: Option<f64>) {
         done += step.0 / 1_000_000;
         step = step * 2;
     }
+    (done as f64, spent.as_secs_f64())
+}
+
+fn row(nodes: u32, floor: Option<f64>) {
+    let before = resident();
+    let mut w = formed(nodes, TIMEOUT_MS);
+    w.run_for(WARM_UP);
+    let (e0, m0) = (w.dispatched(), w.net.bus_messages.iter().sum::<u64>());
+    let (done, secs) = simulate(&mut w, TIMEOUT_MS / 1000);
     let memory = resident().saturating_sub(before) as f64;
-    let (secs, done) = (spent.as_secs_f64(), done as f64);
     let events = (w.dispatched() - e0) as f64;
     let messages = (w.net.bus_messages.iter().sum::<u64>() - m0) as f64;
     let pairs = f64::from(nodes) * f64::from(nodes - 1);
@@ -183,17 +189,15 @@ fn writes() {
     let acked = |w: &World| -> u64 {
         w.hosts.iter().filter_map(|h| h.client()?.app()).map(|a| a.history.counts.acked).sum()
     };
-    let (before, e0, a0, began) = (resident(), w.dispatched(), acked(&w), Instant::now());
-    let t = cpu_time(began);
-    w.run_for(Dur::secs(60));
-    let spent = (cpu_time(began) - t).as_secs_f64();
+    let (before, e0, a0) = (resident(), w.dispatched(), acked(&w));
+    let (simulated, spent) = simulate(&mut w, 60);
     let (events, done) = ((w.dispatched() - e0) as f64, (acked(&w) - a0) as f64);
     let grown = resident().saturating_sub(before) as f64;
     println!(
         "3+3 with 10 clients at 1,000 writes/s: {:.0} sim s per s, floor {:.1} x; {:.2} us and {:.1} events per write; \
          memory grows by {:.1} bytes per write, {:.1} MiB resident",
-        60.0 / spent,
-        60.0 / spent / 100.0,
+        simulated / spent,
+        simulated / spent / 100.0,
         spent * 1e6 / done,
         events / done,
         grown / done,
@@ -320,20 +324,17 @@ fn checkpoints(c: &mut Criterion) {
 /// Idle masters with their replicas, watched by sentinels: simulated seconds per second of one core.
 fn sentinels() {
     println!("{:>8} {:>9} {:>10} {:>14} {:>12}", "masters", "replicas", "sentinels", "sim s per s", "floor");
+    let only = numbers("--masters");
+    let wanted = |masters| only.as_ref().is_none_or(|only| only.contains(&u64::from(masters)));
     for (masters, replicas, watching, floor) in [(1u32, 2u32, 3u32, 50_000.0), (100, 0, 5, 300.0)] {
+        if !wanted(masters) {
+            continue;
+        }
         let mut w = World::new(watched(masters, replicas, watching), 1, Level::Headline);
         assert!(w.run_until_formed(), "the sentinels find everything");
         w.run_for(Dur::secs(5));
-        let (mut step, mut done, mut spent) = (Dur::secs(1), 0u64, Duration::ZERO);
-        let began = Instant::now();
-        while spent < Duration::from_millis(1500) {
-            let t = cpu_time(began);
-            w.run_for(step);
-            spent += cpu_time(began) - t;
-            done += step.0 / 1_000_000;
-            step = step * 2;
-        }
-        let speed = done as f64 / spent.as_secs_f64();
+        let (done, secs) = simulate(&mut w, 1);
+        let speed = done / secs;
         println!("{masters:>8} {replicas:>9} {watching:>10} {speed:>14.0} {:>11.1}x", speed / floor);
     }
 }
