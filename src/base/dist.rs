@@ -6,13 +6,7 @@ use super::time::Dur;
 /// A distribution of lengths of time, given by its minimum, median, 90th and 99th percentile and
 /// maximum, linear in between. Drawn with one 32-bit integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Quantiles {
-    pub min: Dur,
-    pub p50: Dur,
-    pub p90: Dur,
-    pub p99: Dur,
-    pub max: Dur,
-}
+pub struct Quantiles([Dur; 5]);
 
 /// What lies between two quantiles.
 #[derive(Clone, Copy)]
@@ -39,14 +33,37 @@ const P90: u64 = (1u64 << 32) * 9 / 10;
 const P99: u64 = (1u64 << 32) * 99 / 100;
 static PARTS: [Part; 4] = [part(0, P50), part(P50, P90), part(P90, P99), part(P99, 1 << 32)];
 
+/// Minimum, median, 90th and 99th percentile, maximum.
+impl From<[Dur; 5]> for Quantiles {
+    fn from(bounds: [Dur; 5]) -> Quantiles {
+        Quantiles(bounds)
+    }
+}
+
 impl Quantiles {
     pub const fn new(min: u64, p50: u64, p90: u64, p99: u64, max: u64) -> Quantiles {
-        Quantiles { min: Dur(min), p50: Dur(p50), p90: Dur(p90), p99: Dur(p99), max: Dur(max) }
+        Quantiles([Dur(min), Dur(p50), Dur(p90), Dur(p99), Dur(max)])
     }
 
     /// Always the same length.
     pub const fn constant(d: Dur) -> Quantiles {
-        Quantiles { min: d, p50: d, p90: d, p99: d, max: d }
+        Quantiles([d; 5])
+    }
+
+    pub fn min(&self) -> Dur {
+        self.0[0]
+    }
+    pub fn p50(&self) -> Dur {
+        self.0[1]
+    }
+    pub fn p90(&self) -> Dur {
+        self.0[2]
+    }
+    pub fn p99(&self) -> Dur {
+        self.0[3]
+    }
+    pub fn max(&self) -> Dur {
+        self.0[4]
     }
 
     /// The value below which `u / 2^32` of the draws lie.
@@ -56,9 +73,9 @@ impl Quantiles {
         let part = usize::from(u >= PARTS[1].from)
             + usize::from(u >= PARTS[2].from)
             + usize::from(u >= PARTS[3].from);
-        let bounds = [self.min.0, self.p50.0, self.p90.0, self.p99.0, self.max.0];
         let Part { from, width, inverse, shift } = PARTS[part & 3];
-        let (low, span) = (bounds[part & 3], bounds[(part & 3) + 1].saturating_sub(bounds[part & 3]));
+        let [low, high] = [part & 3, (part & 3) + 1].map(|i| self.0[i].0);
+        let span = high.saturating_sub(low);
         let way = u64::from(u - from);
         let step = match u32::try_from(span) {
             // Divided by the width: see `inverse`.
@@ -80,7 +97,7 @@ impl Quantiles {
 
     /// Whether each quantile is at least the one before it.
     pub fn is_ordered(&self) -> bool {
-        self.min <= self.p50 && self.p50 <= self.p90 && self.p90 <= self.p99 && self.p99 <= self.max
+        self.0.is_sorted()
     }
 }
 
@@ -129,12 +146,12 @@ mod tests {
             for p in PARTS {
                 let end = (u64::from(p.from) + p.width - 1) as u32;
                 let u = if round % 2 == 0 { end } else { p.from + r.below64(p.width) as u32 };
-                let q = Quantiles::new(0, 0, 0, 0, 0);
+                let top = u64::from(span);
                 let q = match p.from {
-                    0 => Quantiles { p50: Dur(span.into()), p90: Dur(span.into()), ..q },
-                    f if u64::from(f) == P50 => Quantiles { p90: Dur(span.into()), ..q },
-                    f if u64::from(f) == P90 => Quantiles { p99: Dur(span.into()), ..q },
-                    _ => Quantiles { max: Dur(span.into()), ..q },
+                    0 => Quantiles::new(0, top, top, 0, 0),
+                    f if u64::from(f) == P50 => Quantiles::new(0, 0, top, 0, 0),
+                    f if u64::from(f) == P90 => Quantiles::new(0, 0, 0, top, 0),
+                    _ => Quantiles::new(0, 0, 0, 0, top),
                 };
                 let way = u128::from(u - p.from);
                 assert_eq!(u128::from(q.at(u).0), u128::from(span) * way / u128::from(p.width), "{span} {u}");

@@ -57,13 +57,13 @@ impl Rng {
         }
     }
 
-    /// The next two integers, if both are at hand; [`Rng::skip`] then goes past as many as were used.
+    /// The integers that come next, as far as they are at hand; [`Rng::skip`] then goes past as many as were used.
     #[inline]
-    pub fn peek(&self) -> Option<[u32; 2]> {
-        self.words.get(self.next..)?.first_chunk().copied()
+    pub fn at_hand(&self) -> &[u32] {
+        &self.words[self.next..]
     }
 
-    /// Goes past so many of the integers that were seen by [`Rng::peek`].
+    /// Goes past so many of the integers that [`Rng::at_hand`] showed.
     #[inline]
     pub fn skip(&mut self, words: usize) {
         self.next += words;

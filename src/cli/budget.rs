@@ -77,7 +77,11 @@ fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result
     writeln!(
         out,
         "{} pauses a week of each master: median {}, p90 {}, p99 {}, at most {}\n",
-        args.pauses.per_week, q.p50, q.p90, q.p99, q.max
+        args.pauses.per_week,
+        q.p50(),
+        q.p90(),
+        q.p99(),
+        q.max()
     )?;
     for p in prices {
         writeln!(out, "cluster-node-timeout {} ms", p.timeout)?;

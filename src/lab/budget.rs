@@ -57,7 +57,7 @@ impl std::str::FromStr for Pauses {
         let p50 = p50.ok_or_else(|| format!("the pauses have no median: {help}"))?;
         let p90 = p90.unwrap_or(p50);
         let p99 = p99.unwrap_or(p90);
-        let length = Quantiles { min: min.unwrap_or(Dur::ZERO), p50, p90, p99, max: max.unwrap_or(p99) };
+        let length = Quantiles::from([min.unwrap_or(Dur::ZERO), p50, p90, p99, max.unwrap_or(p99)]);
         if !length.is_ordered() {
             return Err(format!("the quantiles of a pause must not fall: {help}"));
         }

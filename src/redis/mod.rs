@@ -28,6 +28,7 @@ use crate::redis::repl::stream::Command;
 use crate::resp::Value;
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use bus::packet::{Packet, Spare};
+use pubsub::Published;
 use registry::Registry;
 
 pub use bus::nodes_conf::NodesImage;
@@ -61,6 +62,8 @@ pub enum Message {
     Request(Command),
     /// A reply to a command.
     Reply(Value),
+    /// What somebody published, the same for all who subscribed.
+    Published(Arc<Published>),
     /// Bytes of the replication stream, with the commands they hold.
     Stream(Chunk),
     /// The empty line with which a master keeps a waiting replica alive.
@@ -80,6 +83,7 @@ impl Message {
                 }) - 1
             }
             Message::Reply(v) => v.encoded_len(crate::resp::Protocol::Resp2) as u32,
+            Message::Published(p) => p.wire_len,
             Message::Stream(c) => c.len as u32,
             Message::Newline => 1,
             Message::Bulk(part) => part.len,

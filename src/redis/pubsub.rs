@@ -1,10 +1,11 @@
 //! Publish and subscribe: who listens to which channel. Servers and sentinels both have one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Cx, Message};
 use crate::base::Bytes;
-use crate::resp::{Value, glob_match};
+use crate::resp::{Protocol, Value, glob_match};
 use crate::trace::ConnId;
 
 /// Channels and patterns, with their subscribers in the order in which they subscribed.
@@ -17,6 +18,22 @@ pub struct PubSub {
     patterns: BTreeMap<Bytes, Vec<ConnId>>,
     /// Subscriptions of each client: its channels, then its patterns, each in order of subscription.
     clients: BTreeMap<ConnId, [Vec<Bytes>; 2]>,
+}
+
+/// What a subscriber hears.
+#[derive(Debug)]
+pub struct Published {
+    pub value: Value,
+    /// bytes
+    pub wire_len: u32,
+}
+
+impl Published {
+    fn new(words: Vec<Value>) -> Arc<Published> {
+        let value = Value::Push(words);
+        let wire_len = value.encoded_len(Protocol::Resp2) as u32;
+        Arc::new(Published { value, wire_len })
+    }
 }
 
 /// Which table.
@@ -127,25 +144,20 @@ impl PubSub {
     /// redis: pubsubPublishMessageInternal @7.0.15
     pub fn publish(&self, cx: &mut Cx<'_>, channel: &[u8], message: &[u8]) -> i64 {
         let mut heard = 0;
-        for &conn in self.channels.get(channel).into_iter().flatten() {
-            let words = [Value::bulk("message"), Value::bulk(channel), Value::bulk(message)];
-            cx.send(conn, Message::Reply(Value::Push(words.into())));
-            heard += 1;
+        let mut tell = |conns: &[ConnId], words: &[&[u8]]| {
+            let words: Vec<Value> = words.iter().map(Value::bulk).collect();
+            let said = Published::new(words);
+            conns.iter().for_each(|&conn| cx.send(conn, Message::Published(said.clone())));
+            heard += conns.len() as i64;
+        };
+        if let Some(conns) = self.channels.get(channel) {
+            tell(conns, &[b"message", channel, message]);
         }
         for (pattern, conns) in &self.patterns {
             if !glob_match(pattern, channel, false) {
                 continue;
             }
-            for &conn in conns {
-                let words = [
-                    Value::bulk("pmessage"),
-                    Value::bulk(pattern),
-                    Value::bulk(channel),
-                    Value::bulk(message),
-                ];
-                cx.send(conn, Message::Reply(Value::Push(words.into())));
-                heard += 1;
-            }
+            tell(conns, &[b"pmessage", pattern, channel, message]);
         }
         heard
     }

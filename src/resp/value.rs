@@ -85,7 +85,11 @@ impl Value {
     }
     /// The text of a string of any kind, errors included, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
-        self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
+        match self {
+            Value::Status(text) => Some(text),
+            Value::Error(text) => Some(text),
+            _ => self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()),
+        }
     }
     /// The number of an integer reply.
     pub fn as_int(&self) -> Option<i64> {

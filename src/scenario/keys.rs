@@ -866,7 +866,12 @@ pub fn reference_markdown() -> String {
         let (a, b) = (p.latency, p.latency_zones);
         out.push_str(&format!(
             "| `{}` | {}, {} | {}, {} | {} | {bandwidth} |\n",
-            p.preset, a.p50, a.p99, b.p50, b.p99, p.loss_ppm
+            p.preset,
+            a.p50(),
+            a.p99(),
+            b.p50(),
+            b.p99(),
+            p.loss_ppm
         ));
     }
     out.push_str(

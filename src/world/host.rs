@@ -173,6 +173,11 @@ impl Host {
     pub fn is_running(&self, now: SimTime) -> bool {
         self.power == Power::Up && !self.paused && self.busy_until <= now
     }
+    /// Whether what comes on this connection is read at once.
+    pub fn takes(&self, conn: Option<ConnId>, now: SimTime) -> bool {
+        let awaited = self.waits_for.is_some() && conn == self.waits_for;
+        self.is_running(now) && (awaited || (self.waits_for.is_none() && self.inbox.is_empty()))
+    }
     /// Running and not stopped.
     pub fn is_up(&self) -> bool {
         self.power == Power::Up

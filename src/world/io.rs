@@ -1,9 +1,10 @@
 //! The kernel's part: connections opened, messages sent and delivered, closes, retransmissions.
 
 use super::host::Power;
-use super::net::{Attempt, CLIENT, ConnState, DELAYED_ACK, InFlight, SERVER};
+use super::net::{Attempt, CLIENT, ConnState, DELAYED_ACK, Flight, SERVER};
+use super::queue::Lane;
 use super::resend::{Resend, gives_up, next_syn};
-use super::{Ev, World};
+use super::{Ev, Heard, World};
 use crate::base::{Dur, SimTime};
 use crate::redis::{Addr, Input, Message};
 use crate::trace::{ConnId, FactId, HostId};
@@ -107,19 +108,27 @@ impl World {
 
     // ---- sending --------------------------------------------------------------------------------
 
-    pub(super) fn send(&mut self, host: HostId, id: ConnId, flight: InFlight, at: SimTime) {
+    /// Sends a message, unless the host has closed its end.
+    #[inline]
+    pub(super) fn send(&mut self, host: HostId, id: ConnId, message: Message, cause: FactId, at: SimTime) {
         let c = self.net.conn(id);
         let side = c.side_of(host);
+        if !c.open(side) {
+            return;
+        }
         if c.hosts[1 - side] == HostId(u32::MAX) {
-            if let Message::Reply(v) = flight.message {
-                let cause = self.root(flight.cause);
-                self.operator_reply(host, cause, v);
-            }
+            let value = match message {
+                Message::Reply(value) => value,
+                Message::Published(said) => said.value.clone(),
+                _ => return,
+            };
+            self.operator_reply(host, self.root(cause), value);
             return;
         }
         let (bus, connecting, waiting) = (c.is_bus(), c.state() == ConnState::Connecting, c.waiting(side));
         let stuck = c.stuck(side);
-        let bytes = flight.message.wire_len();
+        let bytes = message.wire_len();
+        let flight = self.net.put(message, cause);
         if bus {
             self.net.bus_bytes[host.0 as usize] += u64::from(bytes);
             self.net.bus_messages[host.0 as usize] += 1;
@@ -153,13 +162,14 @@ impl World {
             .unwrap_or(FactId::NONE)
     }
 
-    fn transmit(&mut self, id: ConnId, side: usize, flight: InFlight, at: SimTime) {
-        let bytes = flight.message.wire_len();
+    fn transmit(&mut self, id: ConnId, side: usize, flight: Flight, at: SimTime) {
+        let bytes = self.net.flight(flight).message.wire_len();
         self.transmit_bytes(id, side, flight, bytes, at);
     }
 
     /// Puts a message of this length on the wire.
-    fn transmit_bytes(&mut self, id: ConnId, side: usize, flight: InFlight, bytes: u32, at: SimTime) {
+    #[inline(always)] // `send` is where nearly all that happens passes through
+    fn transmit_bytes(&mut self, id: ConnId, side: usize, flight: Flight, bytes: u32, at: SimTime) {
         let c = self.net.conn(id);
         let (from, to, generation) = (c.hosts[side], c.hosts[1 - side], c.generation);
         let off = self.hosts.get(to).is_some_and(|h| h.power == Power::Off);
@@ -179,8 +189,11 @@ impl World {
             self.net.piggyback(id, at, arrival);
             self.flush_when_acked(id);
         }
-        let flight = self.net.put(flight);
-        self.queue.push(arrival, Ev::Deliver { conn: id, generation, side: side as u8, flight });
+        self.queue.push_to(
+            Lane::Message,
+            arrival,
+            Ev::Deliver { conn: id, generation, side: side as u8, flight },
+        );
     }
 
     /// If data waits for an acknowledgement whose time is now known, sends it then.
@@ -207,10 +220,12 @@ impl World {
         }
     }
 
-    pub(super) fn deliver(&mut self, id: ConnId, generation: u16, side: u8, flight: u32) {
+    pub(super) fn deliver(&mut self, id: ConnId, generation: u16, side: u8, flight: Flight) {
         let side = usize::from(side);
-        let Some(flight) = self.net.take(flight) else { return };
-        let Some(c) = self.net.current(id, generation) else { return };
+        let Some(c) = self.net.current(id, generation) else {
+            self.net.take(flight);
+            return;
+        };
         let (from, to, tag, open) = (c.hosts[side], c.hosts[1 - side], c.tags[1 - side], c.open(1 - side));
         if self.net.is_cut(from, to) || self.hosts[to].power == Power::Off {
             // Lost on the way: the sender's kernel will send it again.
@@ -218,11 +233,12 @@ impl World {
             return;
         }
         if !open {
+            self.net.take(flight);
             return;
         }
         self.net.received(id, side, self.now);
         let reading = self.hosts[to].is_reading(self.now);
-        self.input(to, Input::Message { conn: id, tag, message: flight.message }, flight.cause);
+        self.hear(to, Heard { conn: id, tag, flight });
         if self.net.current(id, generation).is_none() {
             return;
         }
@@ -294,8 +310,8 @@ impl World {
     // ---- cut links ------------------------------------------------------------------------------
 
     /// The message waits for a retransmission.
-    fn stick(&mut self, id: ConnId, side: usize, flight: Option<InFlight>, at: SimTime) {
-        let rtt = flight.as_ref().map_or(Dur::ZERO, |f| self.acknowledged_after(id, side, f, at));
+    fn stick(&mut self, id: ConnId, side: usize, flight: Option<Flight>, at: SimTime) {
+        let rtt = flight.map_or(Dur::ZERO, |f| self.acknowledged_after(id, side, f, at));
         let c = self.net.conn_mut(id);
         let (generation, first) = (c.generation, !c.stuck(side));
         c.set_stuck(side, true);
@@ -311,15 +327,15 @@ impl World {
     /// How long after sending something the other end acknowledges it. A stream is answered by nothing but
     /// acknowledgements: each second segment gets one, or a single one when it has waited long enough.
     /// linux: tcp_cleanup_rbuf
-    fn acknowledged_after(&self, id: ConnId, side: usize, flight: &InFlight, at: SimTime) -> Dur {
-        match flight.message {
+    fn acknowledged_after(&self, id: ConnId, side: usize, flight: Flight, at: SimTime) -> Dur {
+        match self.net.flight(flight).message {
             Message::Stream(_) => at.since(self.net.conn(id).last_arrival[side].min(at)).min(DELAYED_ACK),
             _ => Dur::ZERO,
         }
     }
 
     /// Something follows on a connection whose data gets lost.
-    fn send_on_cut_link(&mut self, id: ConnId, side: usize, flight: InFlight, at: SimTime) {
+    fn send_on_cut_link(&mut self, id: ConnId, side: usize, flight: Flight, at: SimTime) {
         let c = self.net.conn(id);
         let (from, to, generation, nagle) =
             (c.hosts[side], c.hosts[1 - side], c.generation, c.has_nagle(side));
@@ -373,6 +389,7 @@ impl World {
         let (to, generation, open) = (c.hosts[1 - side], c.generation, c.open(1 - side));
         if !open && self.hosts[to].power != Power::Off {
             // The other end lost the connection: its kernel answers with a reset.
+            w.messages.into_iter().for_each(|flight| drop(self.net.take(flight)));
             let d = self.net.latency(id, 1 - side, 60, self.now);
             self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });
             return;

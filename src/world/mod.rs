@@ -33,9 +33,9 @@ use crate::resp::glob_match;
 use crate::trace::{ConnId, Event, Fact, FactId, HostId, Level, Trace};
 use host::{Clock, Host, Power, Program, TimerSlot};
 use inbox::{conn_of, next_input, put_in_rounds};
-use net::{InFlight, Network};
+use net::{Flight, Network};
 use plan::{Action, Formation, Plan, Start};
-use queue::Queue;
+use queue::{Lane, Queue};
 
 /// What the world itself waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,21 @@ pub enum Ev {
     },
 }
 
+/// A message at the socket of the process that is to read it.
+#[derive(Clone, Copy)]
+struct Heard {
+    conn: ConnId,
+    tag: u32,
+    flight: Flight,
+}
+
+/// What a turn of an event loop begins with, before anything that waits.
+enum First {
+    Nothing,
+    Heard(Heard),
+    Input(Input, FactId),
+}
+
 /// A running universe.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -115,6 +130,8 @@ pub struct World {
     pub hosts: IdVec<HostId, Host>,
     pub net: Network,
     now: SimTime,
+    /// As far as the run goes on by itself.
+    limit: SimTime,
     queue: Queue,
     conn_ids: ConnIds,
     /// Who listens where, and whether it is a bus port.
@@ -158,6 +175,7 @@ impl World {
             hosts: IdVec::new(),
             net: Network::new(plan.network.clone(), key.u64()),
             now: SimTime::ZERO,
+            limit: SimTime::ZERO,
             queue: Queue::default(),
             conn_ids: ConnIds::default(),
             listeners: BTreeMap::new(),
@@ -310,17 +328,13 @@ impl World {
 
     /// Dispatches the next event; false if there is none.
     pub fn step(&mut self) -> bool {
-        let Some((at, ev)) = self.queue.pop() else { return false };
-        self.dispatch(at, ev);
-        true
+        self.step_until(SimTime::MAX)
     }
 
     /// Dispatches the next event if it is due by this time; false if it is not.
     pub fn step_until(&mut self, t: SimTime) -> bool {
-        if self.pass_quiet_tick(t) {
-            return true;
-        }
         let Some((at, ev)) = self.queue.pop_until(t) else { return false };
+        self.limit = t;
         self.dispatch(at, ev);
         true
     }
@@ -394,11 +408,23 @@ impl World {
         if h.power != Power::Up {
             return;
         }
-        let awaited = h.waits_for.is_some() && conn_of(&input) == h.waits_for && h.is_running(self.now);
-        if awaited || (h.is_reading(self.now) && h.inbox.is_empty()) {
-            self.turn(host, Some((input, cause)));
+        if h.takes(conn_of(&input), self.now) {
+            self.turn(host, First::Input(input, cause));
         } else {
             h.inbox.push_back((input, cause));
+        }
+    }
+
+    /// The same for a message from the network.
+    fn hear(&mut self, host: HostId, heard: Heard) {
+        let h = &mut self.hosts[host];
+        if h.power == Power::Up && h.takes(Some(heard.conn), self.now) {
+            return self.turn(host, First::Heard(heard));
+        }
+        let Heard { conn, tag, flight } = heard;
+        let (cause, message) = (self.net.flight(flight).cause, self.net.take(flight));
+        if h.power == Power::Up {
+            h.inbox.push_back((Input::Message { conn, tag, message }, cause));
         }
     }
 
@@ -407,18 +433,18 @@ impl World {
         let now = self.now;
         if self.hosts[host].is_reading(now) {
             if std::mem::take(&mut self.hosts[host].timers_first) {
-                self.turn_of(host, None, false);
+                self.turn_of(host, First::Nothing, false);
             }
             if self.hosts[host].is_reading(now) {
-                self.turn(host, None);
+                self.turn(host, First::Nothing);
             }
             return;
         }
         // It waits for one connection, and sees only what came on that one.
         let h = &mut self.hosts[host];
         let Some(conn) = h.waits_for.filter(|_| h.is_running(now)) else { return };
-        if let Some(first) = next_input(&mut h.inbox, Some(conn)) {
-            self.turn(host, Some(first));
+        if let Some((input, cause)) = next_input(&mut h.inbox, Some(conn)) {
+            self.turn(host, First::Input(input, cause));
         } else if h.timers.iter().any(|t| t.timer == Timer::SyncIo && t.armed && t.at <= now) {
             self.sync_io_over(host);
         }
@@ -427,27 +453,26 @@ impl World {
     /// The process has waited long enough for the one connection.
     fn sync_io_over(&mut self, host: HostId) {
         self.hosts[host].timer_mut(Timer::SyncIo).disarm();
-        self.turn(host, Some((Input::Timer(Timer::SyncIo), FactId::NONE)));
+        self.turn(host, First::Input(Input::Timer(Timer::SyncIo), FactId::NONE));
     }
 
     /// One turn of a host's event loop: everything readable, then timers, then the end of the turn;
     /// what it produced leaves after that.
     ///
     /// redis: aeProcessEvents, aeMain @7.0.15
-    fn turn(&mut self, host: HostId, first: Option<(Input, FactId)>) {
+    fn turn(&mut self, host: HostId, first: First) {
         self.turn_of(host, first, true);
     }
 
     /// The same; without reading, if the poll found nothing to read.
-    fn turn_of(&mut self, host: HostId, first: Option<(Input, FactId)>, reads: bool) {
+    fn turn_of(&mut self, host: HostId, first: First, reads: bool) {
         let now = self.now;
         let h = &mut self.hosts[host];
         let Some(program) = &mut h.program else { return };
-        let mut outbox = std::mem::take(&mut self.outbox);
-        debug_assert!(outbox.is_empty());
+        debug_assert!(self.outbox.is_empty());
         if h.waits_for.take().is_some() {
             // The turn goes on: what it had to say before it stood still is still to leave.
-            outbox.append(&mut h.held);
+            self.outbox.append(&mut h.held);
         }
         let mut cx = Cx {
             now: h.clock.read(now),
@@ -460,17 +485,25 @@ impl World {
             cause: FactId::NONE,
             machine: &self.plan.host.machine,
             disk_full: h.disk_full,
-            out: &mut outbox,
+            out: &mut self.outbox,
             conns: &mut self.conn_ids,
             packets: &mut self.packets,
             at: now,
             rewrite: &self.plan.host.rewrite,
             spent: Dur::ZERO,
         };
-        if let Some((input, cause)) = first {
-            cx.cause = cause;
-            read(&mut self.net, &input, host, now);
-            program.handle(&mut cx, input);
+        match first {
+            First::Nothing => {}
+            First::Heard(Heard { conn, tag, flight }) => {
+                cx.cause = self.net.flight(flight).cause;
+                self.net.read(conn, host, now);
+                program.handle(&mut cx, Input::Message { conn, tag, message: self.net.take(flight) });
+            }
+            First::Input(input, cause) => {
+                cx.cause = cause;
+                read(&mut self.net, &input, host, now);
+                program.handle(&mut cx, input);
+            }
         }
         let reads = reads && !h.inbox.is_empty();
         if reads {
@@ -502,20 +535,18 @@ impl World {
         h.last_poll = now;
         if let Some(conn) = program.waits_for() {
             h.waits_for = Some(conn);
-            h.held.extend(outbox.extract_if(.., |effect| !is_of(effect, conn)));
+            h.held.extend(self.outbox.extract_if(.., |effect| !is_of(effect, conn)));
         }
-        self.apply(host, &mut outbox);
-        self.outbox = outbox;
-        if !ended.is_empty() {
-            ended.into_iter().for_each(|conn| self.release(conn));
+        if !self.outbox.is_empty() {
+            let mut outbox = std::mem::take(&mut self.outbox);
+            self.apply(host, &mut outbox);
+            self.outbox = outbox;
         }
+        ended.into_iter().for_each(|conn| self.release(conn));
     }
 
     /// Carries out what a turn wanted done.
     fn apply(&mut self, host: HostId, outbox: &mut Vec<Effect>) {
-        if outbox.is_empty() {
-            return;
-        }
         let mut leave = self.now;
         for effect in outbox.iter() {
             match effect {
@@ -541,19 +572,8 @@ impl World {
         outbox.reverse();
         while let Some(effect) = outbox.pop() {
             match effect {
-                Effect::Send(conn, message, cause) => {
-                    let c = self.net.conn(conn);
-                    if c.open(c.side_of(host)) {
-                        self.send(host, conn, InFlight { message, cause }, leave);
-                    }
-                }
-                Effect::Write(conn, message, cause) => {
-                    let c = self.net.conn(conn);
-                    if c.open(c.side_of(host)) {
-                        let now = self.now;
-                        self.send(host, conn, InFlight { message, cause }, now);
-                    }
-                }
+                Effect::Send(conn, message, cause) => self.send(host, conn, message, cause, leave),
+                Effect::Write(conn, message, cause) => self.send(host, conn, message, cause, self.now),
                 Effect::Connect(conn, addr, tag) => self.connect(host, conn, addr, tag, leave),
                 Effect::Close(conn) => self.close(host, conn, leave),
                 Effect::Tag(conn, tag) => {
@@ -646,40 +666,42 @@ impl World {
         let at = from + run + d;
         h.last_poll = from + run;
         let generation = h.timers[index].arm(at, wake);
-        self.queue.push_tick(at + wake, Ev::Timer { host, index: index as u8, generation });
+        self.queue.push_to(Lane::Tick, at + wake, Ev::Timer { host, index: index as u8, generation });
     }
 
     /// A timer is due. serverCron is a time event: the poll that waits for it sleeps whole
     /// milliseconds, so anything that woke the loop since makes it up to 1 ms late.
     fn timer(&mut self, host: HostId, index: u8, generation: u32) {
         let h = &mut self.hosts[host];
-        let last_poll = h.last_poll;
-        let t = &mut h.timers[usize::from(index)];
+        let t = h.timers[usize::from(index)];
         if !t.armed || t.generation != generation || h.power != Power::Up {
             return;
         }
-        let timer_kind = t.timer;
-        if !h.gates.is_empty() && self.is_gated(host, timer_kind) {
+        if !h.gates.is_empty() && self.is_gated(host, t.timer) {
             self.queue.push(self.now + GATE, Ev::Timer { host, index, generation });
             return;
         }
         let h = &mut self.hosts[host];
-        let t = &mut h.timers[usize::from(index)];
         if t.timer == Timer::Cron {
-            let due = t.due(last_poll);
+            let due = t.due(h.last_poll);
             if due > self.now {
-                self.queue.push(due, Ev::Timer { host, index, generation });
-                return;
+                let ev = Ev::Timer { host, index, generation };
+                if due > self.limit || !self.queue.is_quiet_until(due) {
+                    return self.queue.push(due, ev);
+                }
+                // Nothing else happens before.
+                self.now = due;
+                self.trace.digest.event(due.0, digest_of(ev));
             }
         }
-        if timer_kind == Timer::SyncIo && h.waits_for.is_some() {
+        if t.timer == Timer::SyncIo && h.waits_for.is_some() {
             if h.is_running(self.now) {
                 self.sync_io_over(host);
             }
         } else if h.is_reading(self.now) {
             match self.idle_tick(host, usize::from(index)) {
                 Some(again) => self.arm_cron(host, usize::from(index), self.now, again),
-                None => self.turn(host, None),
+                None => self.turn(host, First::Nothing),
             }
         }
     }
@@ -740,38 +762,6 @@ impl World {
             aof.bytes = aof.synced_bytes;
             self.emit(host, FactId::NONE, Fact::AofTailLost { bytes });
         }
-    }
-
-    /// If the next event is a tick that is known beforehand to find nothing to do, counts it: what [`World::dispatch`]
-    /// comes to after many more questions.
-    fn pass_quiet_tick(&mut self, limit: SimTime) -> bool {
-        let Some((at, Ev::Timer { host, index, generation })) = self.queue.next_tick(limit) else {
-            return false;
-        };
-        let h = &mut self.hosts[host];
-        let [t] = h.timers[..] else { return false };
-        let is_plain = t.armed
-            && t.generation == generation
-            && t.timer == Timer::Cron
-            && t.due(h.last_poll) <= at
-            && h.inbox.is_empty()
-            && h.is_reading(at)
-            && !self.every_turn;
-        if !is_plain {
-            return false;
-        }
-        let clock = h.clock.read(at);
-        let again = match &mut h.program {
-            Some(Program::Server(s)) => s.quiet_tick(clock),
-            Some(Program::Sentinel(s)) => s.idle_tick(clock),
-            _ => None,
-        };
-        let Some(again) = again else { return false };
-        self.queue.pop_tick();
-        self.now = at;
-        self.trace.digest.event(at.0, digest_of(Ev::Timer { host, index, generation }));
-        self.arm_cron(host, usize::from(index), at, again);
-        true
     }
 
     /// Most turns are a tick of a server's cron, or of a sentinel's, that finds nothing to do. Such a turn is not carried out,

@@ -204,17 +204,21 @@ impl Conn {
     }
 }
 
-/// A message under way.
+/// A message under way, from when it is sent until it is read: it lies in one place of [`Network`] all the while,
+/// and what happens to it is said of its number.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     pub message: Message,
     pub cause: FactId,
 }
 
+/// The number of a message under way.
+pub type Flight = u32;
+
 /// Messages that wait at the sender: Nagle's algorithm, a connection still opening, a cut link.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
-    pub messages: Vec<InFlight>,
+    pub messages: Vec<Flight>,
     /// The sender closed after them.
     pub fin: bool,
     /// How they are sent again, if the link is cut.
@@ -226,8 +230,8 @@ pub struct Waiting {
 pub struct Network {
     pub model: NetModel,
     pub conns: Vec<Conn>,
-    flights: Vec<Option<InFlight>>,
-    free_flights: Vec<u32>,
+    flights: Vec<InFlight>,
+    free_flights: Vec<Flight>,
     /// What waits to be sent, by connection and end.
     waiting: BTreeMap<(ConnId, usize), Waiting>,
     /// Directed pairs of hosts whose packets are dropped.
@@ -312,7 +316,8 @@ impl Network {
     /// Ends the use of an id.
     pub fn free(&mut self, id: ConnId) {
         for side in [CLIENT, SERVER] {
-            self.take_waiting(id, side);
+            let waiting = self.take_waiting(id, side).unwrap_or_default();
+            waiting.messages.into_iter().for_each(|flight| drop(self.take(flight)));
         }
         let c = self.conn_mut(id);
         c.bits = 0;
@@ -322,25 +327,29 @@ impl Network {
 
     // ---- messages -------------------------------------------------------------------------------
 
-    pub fn put(&mut self, flight: InFlight) -> u32 {
+    /// A message goes on its way.
+    pub fn put(&mut self, message: Message, cause: FactId) -> Flight {
+        let flight = InFlight { message, cause };
         match self.free_flights.pop() {
             Some(i) => {
-                self.flights[i as usize] = Some(flight);
+                self.flights[i as usize] = flight;
                 i
             }
             None => {
-                self.flights.push(Some(flight));
-                self.flights.len() as u32 - 1
+                self.flights.push(flight);
+                self.flights.len() as Flight - 1
             }
         }
     }
 
-    pub fn take(&mut self, i: u32) -> Option<InFlight> {
-        let f = self.flights[i as usize].take();
-        if f.is_some() {
-            self.free_flights.push(i);
-        }
-        f
+    pub fn flight(&self, i: Flight) -> &InFlight {
+        &self.flights[i as usize]
+    }
+
+    /// A message has arrived, or is lost for good: its number may be used again.
+    pub fn take(&mut self, i: Flight) -> Message {
+        self.free_flights.push(i);
+        std::mem::replace(&mut self.flights[i as usize].message, Message::Newline)
     }
 
     /// What waits to be sent by the end; from now on something does.
@@ -369,7 +378,9 @@ impl Network {
 
     /// Waiting for the wire and time on it: what was sent before goes first.
     fn queueing(&mut self, id: ConnId, side: usize, bytes: u32, at: SimTime) -> Dur {
-        let on_wire = Dur(u64::from(bytes) * 1_000_000 / self.model.bandwidth);
+        let size = u64::from(bytes) * 1_000_000;
+        // Short ones take no time: no division.
+        let on_wire = Dur(if size < self.model.bandwidth { 0 } else { size / self.model.bandwidth });
         let busy = &mut self.conn_mut(id).wire_busy[side];
         if on_wire == Dur::ZERO && *busy <= at {
             return Dur::ZERO;
@@ -385,11 +396,13 @@ impl Network {
     }
 
     /// One way, from end `side` of the connection, to a reader that has slept for long.
+    #[inline(never)]
     pub fn latency(&mut self, id: ConnId, side: usize, bytes: u32, at: SimTime) -> Dur {
         self.latency_to(id, side, bytes, Dur::MAX, at)
     }
 
     /// The same, to a reader that has slept for `idle`.
+    #[inline(always)] // the same
     pub fn latency_to(&mut self, id: ConnId, side: usize, bytes: u32, idle: Dur, at: SimTime) -> Dur {
         let c = &mut self.conns[id.0 as usize];
         let q = if c.is(bit::ZONES) { &self.model.latency_zones } else { &self.model.latency };
@@ -443,7 +456,7 @@ impl Network {
     /// acknowledges at once; else only with its next data, or when the delay is over.
     /// linux: tcp_cleanup_rbuf, __tcp_ack_snd_check
     pub fn read(&mut self, id: ConnId, reader: HostId, now: SimTime) {
-        let latency = self.model.latency.p50;
+        let latency = self.model.latency.p50();
         let c = self.conn_mut(id);
         if !c.is_bus() || c.hosts[SERVER] != reader {
             return;

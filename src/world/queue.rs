@@ -1,7 +1,7 @@
 //! The event queue: the earliest first, and of the same time the one pushed first.
 //!
-//! Most events are of two sorts whose delay is nearly constant: messages, and ticks of crons. Each sort waits in
-//! a lane of its own, in order, where a new event goes at or near the end. Everything else waits in a
+//! Most events are of a few sorts whose delay is nearly constant: messages, short timers, ticks of crons. Each sort
+//! waits in a lane of its own, in order, where a new event goes at or near the end. Everything else waits in a
 //! hierarchical wheel: an event far away goes into a wide slot, unsorted, and moves into narrower ones as its
 //! time comes near; only the events of the narrowest slot are sorted. So the price of an event does not grow
 //! with the number of events that wait, and every move is over memory that lies in a row.
@@ -20,11 +20,11 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 6;
 /// A slot that held more than this gives its memory back.
 const KEEP: usize = 1024;
-/// An event this near waits with the messages, if there is room: they are few.
+/// An event this near waits in a lane too.
 const NEAR: Dur = Dur::ms(4);
-const NEAR_ROOM: usize = 32;
-/// How many places from the end of its lane a tick may go.
-const TICK_STEPS: usize = 32;
+/// How many places from the end of its lane an event may go; it waits in the wheel if it would have to go
+/// further.
+const STEPS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Item {
@@ -69,41 +69,28 @@ impl Item {
     }
 }
 
-/// Few events, the earliest last, where new ones mostly go near.
-#[derive(Clone, Debug, Default)]
-struct Near(Vec<Item>);
-
-impl Near {
-    /// Puts an event that was pushed later than all others in its place: after those of its time.
-    fn put(&mut self, item: Item) {
-        let earlier = self.0.iter().rposition(|i| i.at > item.at).map_or(0, |i| i + 1);
-        self.0.insert(earlier, item);
-    }
+/// A sort of events whose delay is nearly constant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Messages under way.
+    Message,
+    /// Timers of a millisecond or two, and whatever else is near.
+    Near,
+    /// Ticks of crons.
+    Tick,
 }
 
-/// Events in order, the earliest first, where new ones mostly go to the end.
-#[derive(Clone, Debug, Default)]
-struct Lane(VecDeque<Item>);
-
 impl Lane {
-    /// Puts an event that was pushed later than all others in its place, unless that is more than so many
-    /// places from the end.
-    fn put(&mut self, item: Item, steps: usize) -> bool {
-        let later = self.0.iter().rev().take(steps + 1).take_while(|i| i.at > item.at).count();
-        match later {
-            0 => self.0.push_back(item),
-            _ if later > steps => return false,
-            _ => self.0.insert(self.0.len() - later, item),
-        }
-        true
-    }
+    const ALL: [Lane; 3] = [Lane::Message, Lane::Near, Lane::Tick];
 }
 
 /// The events that wait.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Queue {
-    near: Near,
-    ticks: Lane,
+    /// The key of the first event of each lane, or [`NEVER`].
+    first: [u128; Lane::ALL.len()],
+    /// In order, the earliest first; new ones mostly go to the end.
+    lanes: [VecDeque<Item>; Lane::ALL.len()],
     wheel: Wheel,
     /// When the latest event popped was due.
     clock: SimTime,
@@ -111,21 +98,49 @@ pub struct Queue {
     len: usize,
 }
 
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue {
+            first: [NEVER; Lane::ALL.len()],
+            lanes: Default::default(),
+            wheel: Wheel::default(),
+            clock: SimTime::ZERO,
+            seq: 0,
+            len: 0,
+        }
+    }
+}
+
 impl Queue {
     pub fn push(&mut self, at: SimTime, ev: Ev) {
-        let item = self.item(at, ev);
-        if at.since(self.clock) < NEAR && self.near.0.len() < NEAR_ROOM {
-            self.near.put(item);
+        if at.since(self.clock) < NEAR {
+            self.push_to(Lane::Near, at, ev);
         } else {
+            let item = self.item(at, ev);
             self.wheel.push(item, self.clock);
         }
     }
 
-    /// Pushes one of many events that come again and again after much the same time.
-    pub fn push_tick(&mut self, at: SimTime, ev: Ev) {
+    /// Pushes an event of this sort.
+    #[inline]
+    pub fn push_to(&mut self, lane: Lane, at: SimTime, ev: Ev) {
         let item = self.item(at, ev);
-        if !self.ticks.put(item, TICK_STEPS) {
-            self.wheel.push(item, self.clock);
+        let items = &mut self.lanes[lane as usize];
+        // It was pushed later than all others: its place is behind those of its time.
+        let mut i = items.len();
+        while i > 0 && items[i - 1].at > item.at {
+            i -= 1;
+            if i + STEPS < items.len() {
+                return self.wheel.push(item, self.clock);
+            }
+        }
+        if i == 0 {
+            self.first[lane as usize] = item.key();
+        }
+        if i == items.len() {
+            items.push_back(item);
+        } else {
+            items.insert(i, item);
         }
     }
 
@@ -137,8 +152,8 @@ impl Queue {
 
     /// The time of the next event.
     pub fn next_time(&self) -> Option<SimTime> {
-        let lanes = [self.near.0.last(), self.ticks.0.front()].map(|first| first.map(|i| i.at));
-        lanes.into_iter().flatten().chain(self.wheel.next_time()).min().map(SimTime)
+        let lanes = self.lanes.iter().filter_map(|items| items.front()).map(|i| i.at);
+        lanes.chain(self.wheel.next_time()).min().map(SimTime)
     }
 
     /// Shows every event that waits, in no particular order; their times stay.
@@ -146,7 +161,7 @@ impl Queue {
         let w = &mut self.wheel;
         let slots = w.levels.iter_mut().flat_map(|l| l.slots.iter_mut().flatten());
         let wheel = w.front.iter_mut().chain(slots).chain(&mut w.far);
-        let lanes = self.near.0.iter_mut().chain(&mut self.ticks.0);
+        let lanes = self.lanes.iter_mut().flatten();
         lanes.chain(wheel).for_each(|item| f(&mut item.ev));
     }
 
@@ -155,47 +170,32 @@ impl Queue {
     }
 
     /// The next event, if it is due by this time.
+    #[inline]
     pub fn pop_until(&mut self, limit: SimTime) -> Option<(SimTime, Ev)> {
-        let near = self.near.0.last().map_or(NEVER, Item::key);
-        let tick = self.ticks.0.front().map_or(NEVER, Item::key);
-        let lane = near.min(tick);
-        let lane_at = (lane >> 64) as u64;
-        let first = lane_at.min(limit.0);
-        if !self.wheel.front.is_empty() || self.wheel.bound <= first {
-            self.wheel.turn_to(first);
-            if let Some(item) = self.wheel.front.last().filter(|item| item.key() < lane) {
-                if item.at > limit.0 {
-                    return None;
-                }
-                let item = self.wheel.front.pop()?;
-                return Some(self.popped(item));
+        let mut key = u128::from(limit.0) << 64 | u128::from(u64::MAX);
+        let mut lane = None;
+        for l in Lane::ALL {
+            if self.first[l as usize] < key {
+                (key, lane) = (self.first[l as usize], Some(l));
             }
         }
-        if lane_at > limit.0 {
-            return None;
+        if self.wheel.may_hold((key >> 64) as u64)
+            && let Some(item) = self.wheel.pop_before(key)
+        {
+            return Some(self.popped(item));
         }
-        let item = if near <= tick { self.near.0.pop() } else { self.ticks.0.pop_front() }?;
+        let lane = lane? as usize;
+        let item = self.lanes[lane].pop_front()?;
+        self.first[lane] = self.lanes[lane].front().map_or(NEVER, Item::key);
         Some(self.popped(item))
     }
 
-    /// The next event, if it is a tick and due by this time.
-    pub fn next_tick(&self, limit: SimTime) -> Option<(SimTime, Ev)> {
-        let tick = self.ticks.0.front()?;
-        let near = self.near.0.last().map_or(NEVER, Item::key);
-        let wheel = match self.wheel.front.last() {
-            Some(item) => item.key(),
-            // What is not sorted yet is not due before this.
-            None => u128::from(self.wheel.bound) << 64,
-        };
-        let first = tick.at <= limit.0 && tick.key() < near.min(wheel);
-        first.then_some((SimTime(tick.at), tick.ev))
-    }
-
-    /// Pops the tick that [`Queue::next_tick`] showed.
-    pub fn pop_tick(&mut self) {
-        if let Some(item) = self.ticks.0.pop_front() {
-            self.popped(item);
-        }
+    /// Whether nothing is due up to and including this time, as far as can be told at once.
+    #[inline]
+    pub fn is_quiet_until(&self, t: SimTime) -> bool {
+        let t = u128::from(t.0 + 1) << 64;
+        let wheel = self.wheel.front.last().map_or(u128::from(self.wheel.bound) << 64, Item::key);
+        self.first.iter().all(|&first| first >= t) && wheel >= t
     }
 
     fn popped(&mut self, item: Item) -> (SimTime, Ev) {
@@ -274,6 +274,18 @@ impl Wheel {
         let level = self.levels.iter().find(|l| l.occupied != 0);
         let items = level.map_or(&self.far, |l| &l.slots[l.occupied.trailing_zeros() as usize]);
         items.iter().map(|i| i.at).min()
+    }
+
+    /// Whether an event may be due by this time.
+    #[inline]
+    fn may_hold(&self, time: u64) -> bool {
+        self.bound <= time || !self.front.is_empty()
+    }
+
+    /// The earliest event, if it comes before this key.
+    fn pop_before(&mut self, key: u128) -> Option<Item> {
+        self.turn_to((key >> 64) as u64);
+        if self.front.last()?.key() < key { self.front.pop() } else { None }
     }
 
     /// Goes on until the earliest event is in `front`, or is due after `time`.
@@ -387,8 +399,9 @@ mod tests {
             if rng.below(100) < grow || model.is_empty() {
                 let ahead = rng.u64() >> (63 - rng.below(48));
                 let at = now + if rng.below(20) == 0 { 0 } else { ahead };
-                match rng.below(3) {
-                    0 => q.push_tick(SimTime(at), Ev::Step(pushed)),
+                match rng.below(4) {
+                    0 => q.push_to(Lane::Tick, SimTime(at), Ev::Step(pushed)),
+                    1 => q.push_to(Lane::Message, SimTime(at), Ev::Step(pushed)),
                     _ => q.push(SimTime(at), Ev::Step(pushed)),
                 }
                 model.insert((at, pushed), ());
@@ -400,12 +413,7 @@ mod tests {
                     let early = SimTime(at.saturating_sub(1 + u64::from(rng.below(1000))));
                     assert_eq!(q.pop_until(early), None, "nothing is due yet");
                 }
-                if let Some((t, e)) = q.next_tick(SimTime(at)) {
-                    assert_eq!((t.0, number(e)), (at, i), "a tick, and the first of all");
-                    q.pop_tick();
-                } else {
-                    assert_eq!(q.pop().map(|(t, e)| (t.0, number(e))), Some((at, i)));
-                }
+                assert_eq!(q.pop().map(|(t, e)| (t.0, number(e))), Some((at, i)));
                 now = at;
             }
             assert_eq!(q.len(), model.len());

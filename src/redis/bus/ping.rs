@@ -59,9 +59,9 @@ impl Bus {
     /// for here.
     pub fn is_idle(&mut self, now: u64, has_masterhost: bool) -> bool {
         !(self.iteration + 1).is_multiple_of(10)
-            && !self.agenda.has_due(now)
             && self.is_undisturbed()
             && self.is_content(has_masterhost)
+            && !(self.agenda.has_due(now) && self.has_scan_work(now))
     }
 
     /// Whether all runs of the cron find nothing to do, but for those that [`Bus::idle_for`] tells of.
@@ -159,7 +159,32 @@ impl Bus {
             }
             return new_pfail;
         }
-        // One bit for each place in the order of the table: so what is due is looked at in that order.
+        let due = self.take_due(now);
+        each_bit(&due, |place| self.look_again(cx, host, place, now, &mut new_pfail));
+        self.due = due;
+        new_pfail
+    }
+
+    /// Whether the second loop would do more now than note when to look again. If not, that is noted.
+    fn has_scan_work(&mut self, now: u64) -> bool {
+        if self.agenda.is_void(now) {
+            return true;
+        }
+        let due = self.take_due(now);
+        let mut work = false;
+        each_bit(&due, |place| {
+            let r = self.dict.order()[place];
+            let next = self.next_look(r, now);
+            work |= next.is_none();
+            self.put_on_agenda(r, next.unwrap_or(now), now);
+        });
+        self.due = due;
+        work
+    }
+
+    /// Takes the rows whose time has come: one bit for each place in the order of the table, so that what is
+    /// due is looked at in that order.
+    fn take_due(&mut self, now: u64) -> Vec<u64> {
         let mut due = std::mem::take(&mut self.due);
         due.clear();
         due.resize(self.dict.len().div_ceil(64), 0);
@@ -168,22 +193,44 @@ impl Bus {
             let place = dict.place(r);
             due[place / 64] |= 1 << (place % 64);
         });
-        for (i, word) in due.iter().enumerate() {
-            let mut left = *word;
-            while left != 0 {
-                self.look_again(cx, host, 64 * i + left.trailing_zeros() as usize, now, &mut new_pfail);
-                left &= left - 1;
-            }
-        }
-        self.due = due;
-        new_pfail
+        due
+    }
+
+    fn put_on_agenda(&mut self, r: RowIdx, due: u64, now: u64) {
+        self.agenda.put(r, due.min(now + self.conf.node_timeout / 2 + 1));
     }
 
     /// Looks at the node at this place of the table, and notes when to look again.
     fn look_again(&mut self, cx: &mut Cx<'_>, host: &Host, place: usize, now: u64, new_pfail: &mut bool) {
         let r = self.dict.order()[place];
-        let due = self.look_at(cx, host, r, now, new_pfail);
-        self.agenda.put(r, due.min(now + self.conf.node_timeout / 2 + 1));
+        let due = match self.next_look(r, now) {
+            Some(due) => due,
+            None => self.look_at(cx, host, r, now, new_pfail),
+        };
+        self.put_on_agenda(r, due, now);
+    }
+
+    /// A time before which the node need not be looked at again; `None` if there may be something to do about
+    /// it now.
+    fn next_look(&self, r: RowIdx, now: u64) -> Option<u64> {
+        let half = self.conf.node_timeout / 2;
+        let pulse = self.pulses[usize::from(r)];
+        if pulse.is(flag::MYSELF) {
+            return Some(u64::MAX);
+        }
+        if pulse.is(flag::NOADDR | flag::HANDSHAKE | flag::PFAIL | flag::FAIL) || self.manual.end != 0 {
+            return None;
+        }
+        let last = if pulse.is(Pulse::PINGED) {
+            let row = self.row(r);
+            // Within the first half of the timeout neither the link's age nor PFAIL can matter.
+            row.ping_sent.max(row.data_received).min(now)
+        } else if pulse.is(Pulse::LINKED) {
+            pulse.pong_received()
+        } else {
+            return None;
+        };
+        (now.saturating_sub(last) <= half).then_some(last + half + 1)
     }
 
     /// Looks at one node; returns a time before which it need not be looked at again.
@@ -192,9 +239,6 @@ impl Bus {
         let half = nt / 2;
         let since = |t: u64| now.saturating_sub(t);
         let pulse = self.pulses[usize::from(r)];
-        if pulse.is(flag::MYSELF) {
-            return u64::MAX;
-        }
         if pulse.is(flag::NOADDR | flag::HANDSHAKE) {
             return now;
         }
@@ -332,6 +376,17 @@ impl Bus {
                 }
             }
             self.send_ping(cx, host, r, kind::PONG);
+        }
+    }
+}
+
+/// Calls the function with the place of every bit that is set, in order.
+fn each_bit(words: &[u64], mut f: impl FnMut(usize)) {
+    for (i, &word) in words.iter().enumerate() {
+        let mut left = word;
+        while left != 0 {
+            f(64 * i + left.trailing_zeros() as usize);
+            left &= left - 1;
         }
     }
 }

@@ -361,23 +361,25 @@ impl Dict {
     pub fn random_picks<'a>(&self, rng: &mut Rng, picks: &'a mut [RowIdx]) -> &'a [RowIdx] {
         let mut n = 0;
         while n < picks.len() {
-            let seen = rng.peek().map(|[word, next]| {
+            let (words, mut used) = (rng.at_hand(), 0);
+            while n < picks.len()
+                && let [word, next, ..] = words[used..]
+            {
                 let bucket = self.buckets[(word & self.mask) as usize];
                 let scaled = u64::from(next) * u64::from(bucket.len);
-                (bucket, scaled)
-            });
-            match seen {
-                // Only a product whose lower half is this small may have to be drawn again.
-                Some((bucket, scaled)) if scaled as u32 >= u32::from(bucket.len) => {
-                    let place = usize::from(bucket.start) + (scaled >> 32) as usize;
-                    picks[n] = self.order.get(place).copied().unwrap_or(NO_ROW);
-                    n += usize::from(bucket.len > 0);
-                    rng.skip(1 + usize::from(bucket.len > 1));
+                if (scaled as u32) < u32::from(bucket.len) {
+                    // Only a product whose lower half is this small may have to be drawn again.
+                    break;
                 }
-                _ => {
-                    picks[n] = self.random(rng);
-                    n += 1;
-                }
+                let place = usize::from(bucket.start) + (scaled >> 32) as usize;
+                picks[n] = self.order.get(place).copied().unwrap_or(NO_ROW);
+                n += usize::from(bucket.len > 0);
+                used += 1 + usize::from(bucket.len > 1);
+            }
+            rng.skip(used);
+            if n < picks.len() {
+                picks[n] = self.random(rng);
+                n += 1;
             }
         }
         picks

@@ -224,6 +224,7 @@ impl SentinelClient {
                 self.find(cx);
             }
             Input::ConnectFailed { tag, .. } | Input::Closed { tag, .. } => self.sentinel_gone(cx, tag),
+            Input::Message { message: Message::Published(said), .. } => self.hear(cx, &said.value),
             Input::Message { conn, tag, message: Message::Reply(value) } => match conn == self.conn {
                 true => self.answer(cx, &value),
                 false => self.sentinel_answer(cx, tag, &value),

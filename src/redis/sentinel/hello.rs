@@ -66,11 +66,11 @@ impl Sentinel {
         if kind.as_bytes() != Some(b"message") {
             return;
         }
-        let Some(text) = message.as_str() else { return };
+        let Some(text) = message.as_bytes() else { return };
         match self.heard_before(text) {
             // My own hello comes back to me.
             Some(Heard::FromMe) => {}
-            None if memmem::find(text.as_bytes(), self.myid.as_bytes()).is_some() => {}
+            None if memmem::find(text, self.myid.as_bytes()).is_some() => {}
             Some(Heard::From(sender)) => self.hears_again(cx, sender),
             None => self.learn(cx, text),
         }
@@ -84,7 +84,7 @@ impl Sentinel {
     /// Learns from a hello who else watches the master, which epoch it is, and where the master is.
     ///
     /// redis: sentinelProcessHelloMessage @7.0.15
-    pub(super) fn process_hello(&mut self, cx: &mut Cx<'_>, text: &str) {
+    pub(super) fn process_hello(&mut self, cx: &mut Cx<'_>, text: &[u8]) {
         match self.heard_before(text) {
             Some(Heard::From(sender)) => self.hears_again(cx, sender),
             _ => self.learn(cx, text),
@@ -92,7 +92,8 @@ impl Sentinel {
     }
 
     /// The same for a text that was not heard before.
-    fn learn(&mut self, cx: &mut Cx<'_>, text: &str) {
+    fn learn(&mut self, cx: &mut Cx<'_>, text: &[u8]) {
+        let text = &*String::from_utf8_lossy(text);
         let now = cx.now.ms() as Ms;
         self.upheavals += 1;
         let mut tokens = [""; 8];
@@ -133,21 +134,23 @@ impl Sentinel {
     }
 
     /// The sender, if its last hello had the same text.
-    fn heard_before(&self, text: &str) -> Option<Heard> {
+    fn heard_before(&self, text: &[u8]) -> Option<Heard> {
         let g = match self.order[..] {
             [only] => only,
             _ => {
-                let mut commas = memchr::memchr_iter(b',', text.as_bytes()).skip(3);
+                let mut commas = memchr::memchr_iter(b',', text).skip(3);
                 let start = commas.next()? + 1;
                 let end = commas.next().unwrap_or(text.len());
-                self.group(&text[start..end])?
+                self.group(std::str::from_utf8(&text[start..end]).ok()?)?
             }
         };
         let group = &self.groups[g];
-        if group.hello.as_ref().is_some_and(|h| h.words.last().is_some_and(|w| w == text.as_bytes())) {
+        if group.hello.as_ref().is_some_and(|h| h.words.last().is_some_and(|w| w == text)) {
             return Some(Heard::FromMe);
         }
-        let of = |&&s: &&InstanceId| self.instances[s].peer.stale_hello.as_deref() == Some(text);
+        let of = |&&s: &&InstanceId| {
+            self.instances[s].peer.stale_hello.as_deref().is_some_and(|hello| hello.as_bytes() == text)
+        };
         group.sentinels.iter().find(of).copied().map(Heard::From)
     }
 

@@ -230,15 +230,18 @@ impl Sentinel {
 
 /// The parts between CRLFs.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
+    let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
+    let mut start = Some(0);
     std::iter::from_fn(move || {
-        let all = rest?;
-        let ends = memchr::memchr_iter(b'\n', all.as_bytes());
-        let Some(end) = ends.into_iter().find(|&at| all.as_bytes()[..at].last() == Some(&b'\r')) else {
-            return rest.take();
-        };
-        rest = Some(&all[end + 1..]);
-        Some(&all[..end - 1])
+        let from = start?;
+        for end in ends.by_ref() {
+            if end > from && text.as_bytes()[end - 1] == b'\r' {
+                start = Some(end + 1);
+                return Some(&text[from..end - 1]);
+            }
+        }
+        start = None;
+        Some(&text[from..])
     })
 }
 

@@ -234,6 +234,9 @@ impl Sentinel {
             Input::Accepted { conn, peer, .. } => self.accepted(cx, conn, peer),
             Input::Message { conn, tag, message } => match (links::unpack(tag), message) {
                 (Some((link, pubsub)), Message::Reply(value)) => self.heard(cx, link, pubsub, conn, &value),
+                (Some((link, pubsub)), Message::Published(said)) => {
+                    self.heard(cx, link, pubsub, conn, &said.value);
+                }
                 (None, Message::Request(words)) => self.request(cx, conn, &words),
                 _ => {}
             },
@@ -378,14 +381,17 @@ impl Sentinel {
         let usual = instance.flags == 0
             && self.instances[group.me].flags == 0
             && group.state == State::None
-            && !link.disconnected
-            && link.act_ping == 0;
+            && !link.disconnected;
         if !usual {
             return 0;
         }
         let ping_period = instance.down_after.min(self.periods.ping);
         let ping = (link.last_pong + ping_period).max(link.last_ping + ping_period / 2);
         let mut until = ping.min(instance.last_pub + self.periods.publish);
+        if link.act_ping != 0 {
+            // A ping is under way: that its answer comes puts everything off.
+            until = until.min(link.act_ping + instance.down_after / 2);
+        }
         if link.pc.is_some() {
             let silent = link.pc_last_activity + self.periods.publish * 3;
             until = until.min(silent.max(link.pc_conn_time + self.periods.min_link_reconnect));

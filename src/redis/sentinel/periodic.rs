@@ -72,7 +72,8 @@ impl Sentinel {
     /// redis: sentinelPingReplyCallback @7.0.15
     pub(super) fn ping_reply(&mut self, cx: &mut Cx<'_>, x: InstanceId, value: &Value, now: Ms) {
         let text = match value {
-            Value::Status(_) | Value::Error(_) => value.as_str().unwrap_or(""),
+            Value::Status(text) => text,
+            Value::Error(text) => text.as_str(),
             _ => "",
         };
         if text != "PONG" {

@@ -401,7 +401,7 @@ impl Server {
     pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
         self.tell_bus();
         if !matches!(input, Input::Message { message: Message::Bus(_), .. }) {
-            self.looks_ahead |= self.quiet.ticks > 0 || matches!(input, Input::Timer(Timer::Cron));
+            self.looks_ahead |= matches!(input, Input::Timer(Timer::Cron));
             self.quiet.ticks = 0;
         }
         if self.migration.is_some() {
@@ -600,21 +600,17 @@ impl Server {
     /// A turn that consists of a tick of the cron which finds nothing to do: counts it, and returns how long
     /// after it the next is due. `None`, and nothing changed, if there may be something to do: whatever
     /// `Server::cron` or `Server::before_sleep` does at times must be asked for here.
-    pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
-        self.quiet_tick(now).or_else(|| self.try_idle_tick(now))
-    }
-
-    /// The same for a tick that is known beforehand to find nothing to do.
     #[inline]
-    pub fn quiet_tick(&mut self, now: NodeTime) -> Option<Dur> {
-        let known = self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until;
-        known.then(|| {
+    pub fn idle_tick(&mut self, now: NodeTime) -> Option<Dur> {
+        // Mostly that is known beforehand.
+        if self.quiet.ticks > 0 && self.quiet.from <= now && now < self.quiet.until {
             self.quiet.ticks -= 1;
             self.quiet.untold += 1;
             self.cron_loops += 1;
             (self.mstime, self.unixtime) = (now.ms(), now.unix());
-            Quiet::PERIOD
-        })
+            return Some(Quiet::PERIOD);
+        }
+        self.try_idle_tick(now)
     }
 
     /// The same for a tick of which nothing is known beforehand.

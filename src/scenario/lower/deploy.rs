@@ -422,13 +422,13 @@ impl Lower {
                 let p90 = q.p90.map_or(p50, |t| t.0);
                 let p99 = q.p99.map_or(p90, |t| t.0);
                 let max = q.max.map_or(p99, |t| t.0);
-                Quantiles { min: q.min.map_or(p50, |t| t.0), p50, p90, p99, max }
+                Quantiles::from([q.min.map_or(p50, |t| t.0), p50, p90, p99, max])
             }
         };
         if !q.is_ordered() {
             self.wrong(l.span(), "the quantiles of a latency must not fall: min, p50, p90, p99, max", None);
         }
-        if q.max > Dur::secs(60) {
+        if q.max() > Dur::secs(60) {
             self.wrong(l.span(), "a latency is at most 60s", None);
         }
         q

@@ -304,15 +304,15 @@ fn network(out: &mut String, n: &NetModel) {
 }
 
 fn quantiles(q: Quantiles) -> String {
-    if q == Quantiles::constant(q.p50) {
-        return time(q.p50);
+    if q == Quantiles::constant(q.p50()) {
+        return time(q.p50());
     }
     table(&[
-        ("min", Some(time(q.min))),
-        ("p50", Some(time(q.p50))),
-        ("p90", Some(time(q.p90))),
-        ("p99", Some(time(q.p99))),
-        ("max", Some(time(q.max))),
+        ("min", Some(time(q.min()))),
+        ("p50", Some(time(q.p50()))),
+        ("p90", Some(time(q.p90()))),
+        ("p99", Some(time(q.p99()))),
+        ("max", Some(time(q.max()))),
     ])
 }
 

@@ -189,6 +189,6 @@ fn publish(s: &mut Sentinel, cx: &mut Cx<'_>, _: ConnId, words: &Words) -> Reply
     if words[1] != HELLO_CHANNEL.as_bytes() {
         return refuse("Only HELLO messages are accepted by Sentinel instances.");
     }
-    s.process_hello(cx, &String::from_utf8_lossy(&words[2]));
+    s.process_hello(cx, &words[2]);
     Some(Value::Int(1))
 }

@@ -50,6 +50,7 @@ const SECTIONS: &[Section] = &[
 pub(in crate::redis) struct Fields(pub String);
 
 impl Fields {
+    #[inline(always)] // nearly all names are literals: their length is known here
     pub fn put(&mut self, name: &str, value: impl Shown) {
         self.0.push_str(name);
         self.0.push(':');
