@@ -5,7 +5,8 @@
 //! of random bytes are the slowest to compress). Of many runs the shortest counts: other work on the machine
 //! only adds. The fork is that of a virtual machine with pages of 4 KiB. What MIGRATE takes was read from the
 //! packets of a reshard of 1,000 slots with 1, 10 and 20 keys in each MIGRATE, from their time stamps; what
-//! redis-cli takes is its processor time by the number of its requests.
+//! redis-cli takes is its processor time by the number of its requests. What slots take was read from INFO
+//! commandstats after DELSLOTSRANGE (362 us) and ADDSLOTSRANGE (48 us) of 5,461 slots.
 
 use crate::base::Dur;
 
@@ -31,6 +32,10 @@ pub struct Machine {
     pub tool_request: Dur,
     /// Freeing a key.
     pub flush_key_ns: u64,
+    /// Taking a slot from its owner: its channels are looked for too. redis: removeChannelsInSlot
+    pub lose_slot_ns: u64,
+    /// Giving a slot to an owner.
+    pub gain_slot_ns: u64,
     /// Bytes per second from a file, or a pipe, into a socket and out of it into a file.
     pub copy_rate: u64,
     /// Bytes per second that the disk writes and reads; 0 = no limit.
@@ -52,6 +57,8 @@ impl Default for Machine {
             moved_key: Dur::us(6),
             tool_request: Dur::us(23),
             flush_key_ns: 300,
+            lose_slot_ns: 66,
+            gain_slot_ns: 9,
             copy_rate: 500_000_000,
             disk_rate: 0,
             fsync: Dur::ms(2),
@@ -100,6 +107,10 @@ impl Machine {
     pub fn flush(&self, keys: u64) -> Dur {
         Dur(keys * self.flush_key_ns / 1000)
     }
+    /// How long it takes to enter into the table of slots that so many lost their owner and so many got one.
+    pub fn slots(&self, lost: u32, gained: u32) -> Dur {
+        Dur((u64::from(lost) * self.lose_slot_ns + u64::from(gained) * self.gain_slot_ns) / 1000)
+    }
     /// How long so many bytes take into a socket.
     pub fn copy(&self, bytes: u64) -> Dur {
         Dur((bytes * 1_000_000).checked_div(self.copy_rate).unwrap_or(0))
@@ -114,6 +125,7 @@ mod tests {
     fn a_hundred_megabytes() {
         let m = Machine::default();
         assert_eq!(m.fork(1_000_000_000), Dur::us(28_150));
+        assert_eq!(m.slots(5461, 5461), Dur::us(409));
         assert_eq!(m.dump(100_000, 100_000_000, false), Dur::us(951_200));
         assert!(m.load(100_000, 100_000_000) < Dur::ms(250));
         let slow = Machine { disk_rate: 10_000_000, ..m };

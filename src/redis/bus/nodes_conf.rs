@@ -203,6 +203,7 @@ impl Bus {
             }
             if line.slots != ClaimId::EMPTY {
                 let slots: Arc<SlotSet> = cx.names.slots(line.slots).clone();
+                // The time that it takes is part of the measured time of a start.
                 bus.bind(cx, &slots, Some(r));
             }
         }

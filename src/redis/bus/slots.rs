@@ -9,6 +9,7 @@ use super::packet::{Body, Packet, kind};
 use super::ping::Pongs;
 use super::view::{ME, NO_ROW, RowIdx, flag};
 use super::{Bus, Host, Order, todo};
+use crate::base::Dur;
 use crate::slot::SlotSet;
 use crate::trace::{EpochCause, Fact, Level, NodeId};
 
@@ -34,12 +35,15 @@ impl Bus {
     /// Gives the slots to a node, or to nobody.
     /// redis: clusterDelSlot, clusterAddSlot for each slot @7.0.15
     pub fn rebind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) {
-        self.bind(cx, slots, to);
+        let time = self.bind(cx, slots, to);
+        if time > Dur::ZERO {
+            cx.work(time);
+        }
         self.owners.share(&mut cx.names.owner_tables);
     }
 
-    /// The same, one of many: the caller shares the table of owners when all are done.
-    pub(super) fn bind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) {
+    /// The same, one of many: the caller shares the table of owners when all are done. Returns how long it takes.
+    pub(super) fn bind(&mut self, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) -> Dur {
         let new_owner = to.map(|r| self.row(r).id);
         let mut lost: BTreeMap<NodeId, SlotSet> = BTreeMap::new();
         let mut gained = SlotSet::EMPTY;
@@ -49,6 +53,8 @@ impl Bus {
             }
             gained.insert_range(run);
         });
+        let losses: u32 = lost.values().map(|set| u32::from(set.len())).sum();
+        let gains = if to.is_some() { u32::from(gained.len()) } else { 0 };
         for (owner, gone) in lost {
             let Some(r) = self.find(owner) else { continue };
             let mut set = (**cx.names.slots(self.row(r).slots)).clone();
@@ -64,6 +70,7 @@ impl Bus {
                 self.set_flags(r, flag::MIGRATE_TO, 0);
             }
         }
+        cx.machine.slots(losses, gains)
     }
 
     pub(super) fn set_claim(&mut self, cx: &mut Cx<'_>, r: RowIdx, set: &SlotSet) {
