@@ -394,11 +394,16 @@ impl World {
             self.queue.push(self.now + d, Ev::Fin { conn: id, generation, side: (1 - side) as u8 });
             return;
         }
-        for flight in w.messages {
-            self.transmit(id, side, flight, self.now);
+        let again = w.resend.and_then(|r| r.again());
+        let mut at = self.now;
+        for (i, flight) in w.messages.into_iter().enumerate() {
+            if again == Some(i) && matches!(self.net.flight(flight).message, Message::Stream(_)) {
+                at += self.net.late_ack(id);
+            }
+            self.transmit(id, side, flight, at);
         }
         if w.fin {
-            self.send_fin(id, side, self.now);
+            self.send_fin(id, side, at);
         }
     }
 }

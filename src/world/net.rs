@@ -496,6 +496,18 @@ impl Network {
         a.delayed_ack_at = SimTime::MAX;
     }
 
+    /// How long the acknowledgement of a stream that is sent again is waited for. Its reader answers now and then, so
+    /// the kernel takes it for an exchange and delays what it has to acknowledge alone; unless the last one before
+    /// was delayed to its end, which ended the exchange. It was if one segment was left, not two.
+    /// linux: tcp_cleanup_rbuf, tcp_delack_timer_handler
+    pub fn late_ack(&mut self, id: ConnId) -> Dur {
+        let bits = self.conn_mut(id).rng.u32();
+        if bits & 1 == 0 {
+            return Dur::ZERO;
+        }
+        DELAYED_ACK + Dur((u64::from(bits >> 1) * JIFFY_US) >> 31)
+    }
+
     /// Whether Nagle's algorithm holds a small segment of end `side` back now.
     pub fn holds(&self, id: ConnId, side: usize, now: SimTime) -> bool {
         let c = self.conn(id);
