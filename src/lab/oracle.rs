@@ -59,8 +59,11 @@ const SCRIPT_EXEC_MS: f64 = 0.3;
 // (9 trials of S4, 4 of S11 with 6 and with 24 nodes), not taken from what it recorded.
 /// A command and its reply: CLUSTER INFO, INFO replication, SADD.
 const REQUEST: Quantiles = Quantiles::new(70, 125, 280, 1200, 4000);
-/// From the script to the server, or back.
-const HALF_REQUEST: Quantiles = Quantiles::new(35, 62, 140, 600, 2000);
+/// The same when the script and the server slept before: the kernel wakes first one, then the other
+/// (48 of them; the next one to the same server takes half as long).
+const REQUEST_AFTER_SLEEP: Quantiles = Quantiles::new(177, 285, 378, 940, 4000);
+/// Of that, from the script to the server, or back.
+const HALF_AFTER_SLEEP: Quantiles = Quantiles::new(88, 142, 189, 470, 2000);
 /// CLUSTER NODES, and reading its lines.
 const VIEW: Quantiles = Quantiles::new(120, 190, 400, 1500, 5000);
 /// Reading what is new in all logs; the first time of a trial there is more of it.
@@ -71,6 +74,8 @@ const LATE: Quantiles = Quantiles::new(150, 210, 400, 1400, 6000);
 /// And when its writers and probers run in the same loop: what is left of a sleep after each of their
 /// wake-ups is rounded up to a whole millisecond.
 const LATE_BESIDE_CLIENTS: Quantiles = Quantiles::new(200, 790, 1200, 2900, 7000);
+/// Processors of the machines that the recordings were made on.
+const PROCESSORS: u32 = 2;
 /// Killing a process and waiting until the kernel has buried it.
 const KILL: Quantiles = Quantiles::new(800, 1100, 1500, 2500, 4000);
 
@@ -369,11 +374,33 @@ impl<'a> Recorder<'a> {
     fn read_logs(&mut self) {
         self.read_until = self.w.trace.events.len();
         let time = if std::mem::take(&mut self.fresh_logs) { FIRST_LOGS } else { LOGS };
-        self.takes(time);
+        self.computes(time);
+    }
+    /// The script computes, on one of the two processors of the machine that a recording is made on. A server
+    /// stays on its processor for a time as short as this; so one that is on the same has none until the
+    /// script sleeps.
+    fn computes(&mut self, time: Quantiles) {
+        let time = time.draw(&mut self.rng);
+        for h in self.nodes.clone() {
+            if self.rng.below(PROCESSORS) == 0 {
+                self.w.hold(h, time);
+            }
+        }
+        self.w.run_for(time);
     }
     /// A request to a node and its reply.
     fn request_time(&mut self) {
         self.takes(REQUEST);
+    }
+    /// The same after a sleep.
+    fn request_after_sleep(&mut self) {
+        self.takes(REQUEST_AFTER_SLEEP);
+    }
+    /// CLUSTER NODES of a node, which ends what it is at before it answers.
+    fn look(&mut self, h: HostId) {
+        self.takes(VIEW);
+        let busy = self.w.hosts[h].busy_until.since(self.w.now());
+        self.w.run_for(busy);
     }
     fn rel(&self, t: Option<f64>, base: f64) -> Option<f64> {
         t.map(|t| round1(t - base))
@@ -587,7 +614,7 @@ impl<'a> Recorder<'a> {
                     if self.view_ok.contains_key(&h) || self.w.bus(h).is_none() {
                         continue;
                     }
-                    self.takes(VIEW);
+                    self.look(h);
                     let sees =
                         self.w.bus(h).is_some_and(|b| b.find(id).is_some_and(|r| b.row(r).numslots > 0));
                     if sees {
@@ -712,7 +739,7 @@ impl<'a> Recorder<'a> {
         let end = self.now() + timeout;
         let mut up = None;
         while self.now() < end {
-            self.request_time();
+            self.request_after_sleep();
             let in_sync = self.w.server(node).is_some_and(|s| {
                 s.repl.is_replica() && s.repl.state == crate::redis::repl::LinkState::Connected
             });
@@ -877,13 +904,13 @@ impl<'a> Recorder<'a> {
             _ => {}
         }
         self.t0 = self.now();
-        self.takes(HALF_REQUEST);
+        self.takes(HALF_AFTER_SLEEP);
         let node = self.name(rep);
         self.act(Action::Command { node, words });
         // A takeover saves nodes.conf before it answers.
         let busy = self.w.hosts[rep].busy_until.since(self.w.now());
         self.w.run_for(busy);
-        self.takes(HALF_REQUEST);
+        self.takes(HALF_AFTER_SLEEP);
         let reply = self.now();
         self.put_rel("reply_ms", Some(reply), self.t0);
         let watchers = if killed.is_some() { live.clone() } else { self.nodes.clone() };

@@ -402,6 +402,17 @@ impl World {
         }
     }
 
+    /// Another process has the host's processor for so long: what arrives waits.
+    pub fn hold(&mut self, host: HostId, time: Dur) {
+        let until = self.now + time;
+        let h = &mut self.hosts[host];
+        if h.power == Power::Up && until > h.busy_until {
+            h.busy_until = until;
+            let life = h.life;
+            self.queue.push(until, Ev::Free { host, life });
+        }
+    }
+
     /// Gives the host an input now, or keeps it for when the process reads again.
     fn input(&mut self, host: HostId, input: Input, cause: FactId) {
         let h = &mut self.hosts[host];
