@@ -7,6 +7,7 @@
 //! of the metrics are the recordings'.
 
 mod reshard;
+mod start;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -283,17 +284,30 @@ struct Recorder<'a> {
     fresh_logs: bool,
     /// How far the logs were read: events before this index.
     read_until: usize,
+    /// When the script has executed all servers.
+    executed: Dur,
 }
 
 impl<'a> Recorder<'a> {
     fn new(o: &'a Setup, seed: u64) -> Recorder<'a> {
         let mut plan = o.plan();
         let mut rng = Rng::named(seed, "recorder");
-        // One process after the other, without waiting.
-        let mut at = Dur::ZERO;
-        for n in &mut plan.nodes {
-            at += Dur::us(1000 + u64::from(rng.below(2000)));
-            if n.start.is_by_itself() {
+        let forming = plan.nodes.iter_mut().filter(|n| n.start.is_by_itself());
+        let mut executed = Dur::ZERO;
+        if o.scenario == "S11" {
+            // No server of these trials starts twice: all of the start is here.
+            plan.host.boot = Quantiles::new(0, 0, 0, 0, 0);
+            let mut forming: Vec<_> = forming.collect();
+            let started = start::servers(forming.len(), &mut rng);
+            executed = started.done;
+            for (n, up) in forming.iter_mut().zip(started.up) {
+                n.start = Start::At(up);
+            }
+        } else {
+            // One process after the other, without waiting.
+            let mut at = Dur::ZERO;
+            for n in forming {
+                at += Dur::us(1000 + u64::from(rng.below(2000)));
                 n.start = Start::At(at);
             }
         }
@@ -317,6 +331,7 @@ impl<'a> Recorder<'a> {
             view_ok: BTreeMap::new(),
             fresh_logs: false,
             read_until: 0,
+            executed,
         }
     }
 
@@ -1402,6 +1417,7 @@ impl<'a> Recorder<'a> {
     // ---- S11 ------------------------------------------------------------------------------------
 
     fn creation(&mut self, variant: &str) {
+        self.w.run_until(SimTime::ZERO + self.executed);
         self.wait_up();
         let n = self.nodes.len();
         let masters = self.o.masters as usize;
