@@ -440,7 +440,7 @@ config = { cluster-node-timeout = 2000 }
 at = "4s"
 do.pause = "n1"
 [[step]]
-at = "6.4s"
+at = "6.5s"
 do.resume = "n1"
 "#;
 

@@ -32,7 +32,7 @@ pub struct Machine {
     pub tool_request: Dur,
     /// Freeing a key.
     pub flush_key_ns: u64,
-    /// Taking a slot from its owner: its channels are looked for too. redis: removeChannelsInSlot
+    /// Taking a slot from its owner: its channels are looked for too. redis: clusterDelSlot @7.0.15
     pub lose_slot_ns: u64,
     /// Giving a slot to an owner.
     pub gain_slot_ns: u64,
