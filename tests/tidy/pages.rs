@@ -167,7 +167,8 @@ fn the_network_page_has_the_presets() {
          | --- | --- | --- | --- | --- |\n",
     );
     for preset in NetModel::PRESETS {
-        let times = |q: Quantiles| format!("{}, {}, {}, {}, {}", q.min.0, q.p50.0, q.p90.0, q.p99.0, q.max.0);
+        let times =
+            |q: Quantiles| [q.min(), q.p50(), q.p90(), q.p99(), q.max()].map(|d| d.0.to_string()).join(", ");
         let speed = match preset.bandwidth {
             0 => "unlimited".to_string(),
             bytes => bytes.to_string(),
