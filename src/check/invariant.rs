@@ -51,6 +51,7 @@ pub struct Invariant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     OneOwner,
+    NewerWins,
     OneVote,
     EpochGrows,
     FailMajority,
@@ -81,6 +82,7 @@ macro_rules! invariants {
 /// Every invariant.
 pub const INVARIANTS: &[Invariant] = invariants! {
     OneOwner Always "one-owner-per-epoch" "No two masters claim the same slot under the same configEpoch."
+    NewerWins Always "newer-claim-wins" "A node gives slots of its own up to another's claim only if that has a higher configEpoch."
     OneVote Always "one-vote-per-epoch" "No master votes twice in one epoch."
     EpochGrows Always "epoch-grows" "The currentEpoch of a node never goes down."
     FailMajority Always "fail-by-majority" "A node is marked FAIL only if a majority of the masters suspected it lately."
@@ -288,7 +290,11 @@ impl Monitor {
                 self.met.insert(What::Failover);
                 self.owners(w, e.at);
             }
-            Fact::EpochSet { .. } | Fact::SlotsMoved { .. } => self.owners(w, e.at),
+            Fact::SlotsMoved { to, from, .. } => {
+                self.surrendered(w, e, to, from);
+                self.owners(w, e.at);
+            }
+            Fact::EpochSet { .. } => self.owners(w, e.at),
             _ => {}
         }
         self.epoch(w, e);
@@ -347,6 +353,19 @@ impl Monitor {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whose claim took slots of the node itself. What a row says of another's epoch is never too low, since it is the
+    /// highest that was heard.
+    fn surrendered(&mut self, w: &World, e: &Event, to: NodeId, from: NodeId) {
+        let Some(bus) = w.bus(e.host).filter(|bus| bus.me().id == from) else { return };
+        let Some(theirs) = bus.find(to).map(|r| bus.row(r).config_epoch) else { return };
+        let mine = bus.me().config_epoch;
+        if theirs <= mine {
+            let (me, to) = (w.names.host_name(e.host), w.names.nick(to));
+            let seen = format!("{me}, which has epoch {mine}, gave slots up to {to}, which has {theirs}");
+            self.broke(What::NewerWins, e.at, seen);
         }
     }
 

@@ -30,9 +30,10 @@ pub struct HuntArgs {
     /// Draw only faults of these kinds; may be given more than once. Without it: all that fit.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     faults: Vec<String>,
-    /// Look for this check alone; the others are counted.
-    #[arg(long, value_name = "NAME")]
-    check: Option<String>,
+    /// Look for a run that breaks this check; may be given more than once, for a run that breaks all of them. The
+    /// others are counted.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    check: Vec<String>,
     /// Write the shrunk run of the smallest seed as a scenario, which expects that it breaks the check.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -89,7 +90,7 @@ fn list() -> io::Result<()> {
 }
 
 fn try_run(args: &HuntArgs) -> Result<ExitCode, String> {
-    let target = args.check.as_deref().map(hunt::wanted).transpose()?;
+    let targets = args.check.iter().map(|name| hunt::wanted(name)).collect::<Result<Vec<_>, _>>()?;
     let file = args.file.as_deref().ok_or("which scenario?")?;
     let base = scenario::load(file).map_err(|d| d.to_string())?;
     let hunt = Hunt::new(&base, &args.faults)?;
@@ -108,19 +109,18 @@ fn try_run(args: &HuntArgs) -> Result<ExitCode, String> {
     let verdicts = search(args.seeds, &hunt, &stop);
     let mut out = io::stdout().lock();
     let printed = report(&mut out, args, &base, &hunt, &verdicts);
-    let found = smallest(&verdicts, target.map(|i| i.name));
-    let Some((verdict, finding)) = found else {
+    let Some((seed, broken)) = smallest(&verdicts, &targets) else {
         let none = printed.and_then(|()| match stop.load(Ordering::Relaxed) {
             true => writeln!(out, "stopped"),
             false => writeln!(out, "nothing found"),
         });
         return told(none, ExitCode::SUCCESS);
     };
-    let found = hunt.scenario(verdict.seed);
-    let small = smaller(&found, finding.invariant, &stop);
-    let text = printed.and_then(|()| found_text(&mut out, &base, &found, &small, finding.invariant));
+    let found = hunt.scenario(seed);
+    let small = smaller(&found, &broken, &stop);
+    let text = printed.and_then(|()| found_text(&mut out, &base, &found, &small, &broken));
     if let Some(path) = &args.save {
-        let kept = named(&base, small.0, finding.invariant);
+        let kept = named(&base, small.0, &broken);
         let toml = scenario::write(&kept)?;
         write_whole(path, &toml).map_err(|e| format!("{}: {e}", path.display()))?;
         return told(text.and_then(|()| writeln!(out, "saved as {}", path.display())), ExitCode::from(3));
@@ -183,9 +183,9 @@ fn report(
 }
 
 /// Shrinks, with a line of progress on a terminal.
-fn smaller(found: &Scenario, invariant: &'static Invariant, stop: &AtomicBool) -> (Scenario, u64) {
+fn smaller(found: &Scenario, broken: &[&'static Invariant], stop: &AtomicBool) -> (Scenario, u64) {
     let shown = io::stderr().is_terminal();
-    let result = shrink(found, invariant, &|best, runs| {
+    let result = shrink(found, broken, &|best, runs| {
         if shown {
             let (steps, nodes) = (best.plan.steps.len(), best.plan.nodes.len());
             eprint!("\rshrinking: {steps} steps, {nodes} nodes, {runs} of at most {MOST_RUNS} runs   ");
@@ -203,13 +203,14 @@ fn found_text(
     base: &Scenario,
     found: &Scenario,
     (small, runs): &(Scenario, u64),
-    invariant: &Invariant,
+    broken: &[&'static Invariant],
 ) -> io::Result<()> {
     let size = |s: &Scenario| {
         let p = &s.plan;
         format!("{} steps, {} nodes, {} clients", p.steps.len(), p.nodes.len(), p.clients.len())
     };
-    writeln!(out, "\n{}: {}", invariant.name, invariant.doc)?;
+    writeln!(out)?;
+    broken.iter().try_for_each(|i| writeln!(out, "{}: {}", i.name, i.doc))?;
     writeln!(
         out,
         "seed {} of {}: {}; shrunk in {runs} runs to {}:",
@@ -228,9 +229,13 @@ fn found_text(
 }
 
 /// As a scenario that says what it shows.
-fn named(base: &Scenario, mut small: Scenario, invariant: &Invariant) -> Scenario {
-    small.title = format!("{}: {}", base.title, invariant.name);
-    small.teaches = vec![invariant.doc.to_string()];
+fn named(base: &Scenario, mut small: Scenario, broken: &[&'static Invariant]) -> Scenario {
+    let names: Vec<&str> = broken.iter().map(|i| i.name).collect();
+    small.title = format!("{}: {}", base.title, names.join(", "));
+    small.teaches = broken.iter().map(|i| i.doc.to_string()).collect();
+    // Whatever else breaks in the small run breaks for the same reason: the saved file is to pass.
+    let all = hunt::run(&small).findings;
+    small.script.breaks = all.iter().filter(|f| f.is_broken()).map(|f| f.invariant).collect();
     small
 }
 

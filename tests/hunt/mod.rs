@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // processes run on real time
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -67,22 +68,93 @@ fn every_scenario_is_written_and_read_as_the_same_run() {
     }
 }
 
-/// The known defects of Redis 7.0.15, each as a hunt found and shrank it.
-const FOUND: [(&str, &str); 3] = [
-    ("old-votes", "one-win-per-epoch"),
-    ("ghost-keys", "no-ghost-keys"),
-    ("chosen-without-data", "chosen-has-data"),
+/// A known defect of Redis 7.0.15: the saved file, the checks that it breaks, and the hunt that finds it: its
+/// scenario, its faults (none: all) and its seeds.
+struct Defect {
+    file: &'static str,
+    checks: &'static [&'static str],
+    base: &'static str,
+    faults: &'static [&'static str],
+    seeds: RangeInclusive<u64>,
+}
+
+const DEFECTS: [Defect; 5] = [
+    Defect {
+        file: "stale-mark",
+        checks: &["newer-claim-wins", "coverage-returns"],
+        base: "cluster",
+        faults: &["move-slot", "restart", "kill", "force", "failover"],
+        seeds: 90..=110,
+    },
+    Defect {
+        file: "old-votes-forced",
+        checks: &["one-win-per-epoch"],
+        base: "cluster",
+        faults: &["force"],
+        seeds: 1..=20,
+    },
+    Defect {
+        file: "old-votes",
+        checks: &["one-win-per-epoch"],
+        base: "cluster",
+        faults: &["failover", "force"],
+        seeds: 1..=20,
+    },
+    Defect {
+        file: "ghost-keys",
+        checks: &["no-ghost-keys"],
+        base: "cluster",
+        faults: &["move-slot"],
+        seeds: 1..=5,
+    },
+    Defect {
+        file: "chosen-without-data",
+        checks: &["chosen-has-data"],
+        base: "sentinel",
+        faults: &[],
+        seeds: 1..=15,
+    },
 ];
+
+/// At most so many steps: a person sees at once what they do.
+const SMALL: usize = 5;
+
+/// Whether the run is as its scenario says and breaks the checks.
+fn shows(s: &Scenario, checks: &[&str]) -> bool {
+    let outcome = hunt::run(s);
+    let broken = |name: &&str| outcome.findings.iter().any(|f| f.is_broken() && f.invariant.name == *name);
+    outcome.ok() && checks.iter().all(broken)
+}
 
 #[test]
 fn what_hunts_found_is_small_and_still_there() {
-    for (name, check) in FOUND {
-        let s = load(&root().join(format!("scenarios/regressions/{name}.toml")));
-        assert!(s.plan.steps.len() <= 5, "{name}: {} steps", s.plan.steps.len());
-        let outcome = hunt::run(&s);
-        let broken: Vec<&str> =
-            outcome.findings.iter().filter(|f| f.is_broken()).map(|f| f.invariant.name).collect();
-        assert!(outcome.ok() && broken.contains(&check), "{name}: {broken:?}");
+    for d in &DEFECTS {
+        let s = load(&root().join(format!("scenarios/regressions/{}.toml", d.file)));
+        assert!(s.plan.steps.len() <= SMALL, "{}: {} steps", d.file, s.plan.steps.len());
+        assert!(shows(&s, d.checks), "{}", d.file);
+    }
+}
+
+#[test]
+fn a_hunt_finds_each_known_defect_and_saves_it_small() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for d in &DEFECTS {
+        let base = format!("scenarios/hunt/{}.toml", d.base);
+        // What is hunted in does nothing by itself.
+        assert!(load(&root().join(&base)).plan.steps.is_empty(), "{base}");
+        let kept = dir.path().join(format!("{}.toml", d.file));
+        let (kept_text, seeds) =
+            (kept.display().to_string(), format!("{}..{}", d.seeds.start(), d.seeds.end()));
+        let (faults, checks) = (d.faults.join(","), d.checks.join(","));
+        let mut words = vec!["hunt", &base, "--seeds", &seeds, "--check", &checks, "--save", &kept_text];
+        if !faults.is_empty() {
+            words.extend(["--faults", &faults]);
+        }
+        let (code, text) = slotscope(&words);
+        assert_eq!(code, Some(3), "{}: {text}", d.file);
+        let s = load(&kept);
+        assert!(s.plan.steps.len() <= SMALL, "{}: {text}", d.file);
+        assert!(shows(&s, d.checks), "{}: {text}", d.file);
     }
 }
 
@@ -100,11 +172,11 @@ fn a_catch_shrinks_to_what_it_takes() {
     }
     plan.steps.sort_by_key(|s| s.at);
     let target = hunt::wanted("one-win-per-epoch").expect("a check");
-    let (best, runs) = shrink(&s, target, &|_, _| true);
+    let (best, runs) = shrink(&s, &[target], &|_, _| true);
     assert!(best.plan.steps.len() <= small && runs > 0, "{} steps", best.plan.steps.len());
     assert!(hunt::run(&best).ok());
     // Stopped at once, it gives back what it has.
-    let (same, runs) = shrink(&s, target, &|_, _| false);
+    let (same, runs) = shrink(&s, &[target], &|_, _| false);
     assert!(runs == 1 && same.plan.steps.len() == s.plan.steps.len());
 }
 

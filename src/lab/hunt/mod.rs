@@ -123,12 +123,22 @@ pub fn tally(verdicts: &[Verdict]) -> Vec<Tally> {
     INVARIANTS.iter().enumerate().map(count).collect()
 }
 
-/// The smallest seed that breaks something, and the first invariant that it breaks; only `wanted`, if given.
-pub fn smallest<'a>(verdicts: &'a [Verdict], wanted: Option<&str>) -> Option<(&'a Verdict, &'a Finding)> {
-    let broken = |v: &'a Verdict| {
-        v.findings.iter().find(|f| f.is_broken() && wanted.is_none_or(|name| f.invariant.name == name))
+/// The smallest seed that breaks all of `wanted`; if nothing is wanted, that breaks something, and the first that
+/// it breaks.
+pub fn smallest(
+    verdicts: &[Verdict],
+    wanted: &[&'static Invariant],
+) -> Option<(u64, Vec<&'static Invariant>)> {
+    let caught = |v: &Verdict| match wanted {
+        [] => v.findings.iter().find(|f| f.is_broken()).map(|f| vec![f.invariant]),
+        _ => breaks_all(&v.findings, wanted).then(|| wanted.to_vec()),
     };
-    verdicts.iter().filter_map(|v| Some((v, broken(v)?))).min_by_key(|(v, _)| v.seed)
+    verdicts.iter().filter_map(|v| Some((v.seed, caught(v)?))).min_by_key(|(seed, _)| *seed)
+}
+
+/// Whether a run broke every one of them.
+fn breaks_all(findings: &[Finding], wanted: &[&'static Invariant]) -> bool {
+    wanted.iter().all(|i| findings.iter().any(|f| f.is_broken() && f.invariant.name == i.name))
 }
 
 /// The invariant of this name that must hold.

@@ -1,4 +1,4 @@
-//! A catch made smaller while it still breaks the same invariant: fewer steps (delta debugging), fewer clients,
+//! A catch made smaller while it still breaks the same invariants: fewer steps (delta debugging), fewer clients,
 //! fewer nodes, earlier and rounder times, a shorter run. Each candidate is run under the same seed, in a fixed
 //! order, so that the result is always the same; the number of runs is bounded.
 //!
@@ -12,14 +12,14 @@ use crate::redis::client::ClientSpec;
 use crate::scenario::Scenario;
 use crate::world::plan::{Action, Formation, Plan, Step};
 
-use super::run;
+use super::{breaks_all, run};
 
 /// Candidates that are run at most.
 pub const MOST_RUNS: u64 = 3000;
 
 /// Makes scenarios smaller.
 struct Shrink<'a> {
-    target: &'static Invariant,
+    targets: &'a [&'static Invariant],
     best: Scenario,
     runs: u64,
     /// Told after each run; `false` ends the search with what there is.
@@ -27,16 +27,16 @@ struct Shrink<'a> {
     stopped: bool,
 }
 
-/// The smallest scenario found that breaks the invariant, and how many runs that took. `go_on` hears of the best
+/// The smallest scenario found that breaks all of the invariants, and how many runs that took. `go_on` hears of the best
 /// so far and the number of runs after each; when it says no, the best so far is the result.
 pub fn shrink(
     s: &Scenario,
-    target: &'static Invariant,
+    targets: &[&'static Invariant],
     go_on: &dyn Fn(&Scenario, u64) -> bool,
 ) -> (Scenario, u64) {
     let mut best = s.clone();
-    best.script.breaks = vec![target];
-    let mut it = Shrink { target, best, runs: 0, go_on, stopped: false };
+    best.script.breaks = targets.to_vec();
+    let mut it = Shrink { targets, best, runs: 0, go_on, stopped: false };
     it.without_words();
     loop {
         let before = it.size();
@@ -58,7 +58,7 @@ impl Shrink<'_> {
         (p.steps.len(), p.nodes.len(), p.clients.len(), self.best.script.end.0)
     }
 
-    /// Takes the candidate if it still breaks the invariant.
+    /// Takes the candidate if it still breaks the invariants.
     fn try_one(&mut self, change: impl FnOnce(&mut Scenario) -> bool) -> bool {
         if self.stopped || self.runs >= MOST_RUNS {
             self.stopped = true;
@@ -69,7 +69,7 @@ impl Shrink<'_> {
             return false;
         }
         self.runs += 1;
-        let breaks = run(&s).findings.iter().any(|f| f.is_broken() && f.invariant.name == self.target.name);
+        let breaks = breaks_all(&run(&s).findings, self.targets);
         if breaks {
             self.best = s;
         }
