@@ -8,15 +8,16 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::{Format, ended, progress, stop_on_ctrl_c};
-use crate::lab::budget::{Pauses, Price, budget, recommended};
+use crate::lab::budget::{Judge, Pauses, Price, budget, recommended};
 use crate::lab::stats::quantile;
 use crate::scenario;
 
-/// Failover budget: for each cluster-node-timeout the phases of the scenario's failover as distributions, the
-/// outage, and how many needless failovers a week pauses of the masters cause; then the timeout to take.
+/// Failover budget: for each cluster-node-timeout, or down-after-milliseconds of sentinels, the phases of the
+/// scenario's failover as distributions, the outage, and how many needless failovers a week pauses of the masters
+/// cause; then the timeout to take.
 #[derive(clap::Args, Debug)]
 pub struct BudgetArgs {
-    /// A scenario of a cluster in which a master is lost.
+    /// A scenario of a cluster, or of sentinels, in which a master is lost.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Timeouts to try, milliseconds.
@@ -46,6 +47,7 @@ pub fn run(args: &BudgetArgs) -> ExitCode {
 
 fn try_run(args: &BudgetArgs) -> Result<ExitCode, String> {
     let source = scenario::source(&args.file).map_err(|d| d.to_string())?;
+    let judge = Judge::of(&source)?;
     let stop = stop_on_ctrl_c();
     let bar = progress(args.trials * args.timeouts.len() as u64, "trials");
     let tick = || {
@@ -60,8 +62,8 @@ fn try_run(args: &BudgetArgs) -> Result<ExitCode, String> {
     }
     let mut out = io::stdout().lock();
     let written = match args.format {
-        Format::Text => text(&mut out, args, &prices),
-        Format::Json => as_json(&mut out, args, &prices),
+        Format::Text => text(&mut out, args, judge, &prices),
+        Format::Json => as_json(&mut out, args, judge, &prices),
     };
     match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e.to_string()),
@@ -72,7 +74,7 @@ fn try_run(args: &BudgetArgs) -> Result<ExitCode, String> {
 /// Characters of the longest bar.
 const BAR: f64 = 30.0;
 
-fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result<()> {
+fn text(out: &mut impl Write, args: &BudgetArgs, judge: Judge, prices: &[Price]) -> io::Result<()> {
     let q = args.pauses.length;
     writeln!(
         out,
@@ -84,7 +86,7 @@ fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result
         q.max()
     )?;
     for p in prices {
-        writeln!(out, "cluster-node-timeout {} ms", p.timeout)?;
+        writeln!(out, "{} {} ms", judge.directive(), p.timeout)?;
         let end = p.outage_at(0.5).unwrap_or(1.0).max(1.0);
         let mut from = 0.0;
         writeln!(out, "  {:<15} {:<30} {:>9} {:>9} {:>9}", "phase", "", "median", "p90", "p99")?;
@@ -93,8 +95,8 @@ fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result
             let (lead, width) = ((from / end * BAR).min(BAR), (at(0.5) / end * BAR).ceil().max(1.0));
             let bar = " ".repeat(lead as usize) + &"#".repeat(width.min(BAR - lead.floor() + 1.0) as usize);
             writeln!(out, "  {name:<15} {bar:<30} {:>9.1} {:>9.1} {:>9.1}", at(0.5), at(0.9), at(0.99))?;
-            // The last two phases begin together, when the election is won.
-            if name != "first write" {
+            // What follows these two begins with them.
+            if name != "first write" && name != "reconfiguration" {
                 from += at(0.5);
             }
         }
@@ -123,7 +125,8 @@ fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result
     match recommended(prices, args.limit) {
         Some(p) => writeln!(
             out,
-            "Take cluster-node-timeout {}: the outage is {:.1} s at p99, and pauses cost {:.3} failovers a week ({} are acceptable).",
+            "Take {} {}: the outage is {:.1} s at p99, and pauses cost {:.3} failovers a week ({} are acceptable).",
+            judge.directive(),
             p.timeout,
             p.outage_at(0.99).unwrap_or_default() / 1000.0,
             p.false_per_week,
@@ -137,18 +140,19 @@ fn text(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result
     }
 }
 
-fn as_json(out: &mut impl Write, args: &BudgetArgs, prices: &[Price]) -> io::Result<()> {
+fn as_json(out: &mut impl Write, args: &BudgetArgs, judge: Judge, prices: &[Price]) -> io::Result<()> {
     let spread = |all: &[f64]| {
         json!({"median": quantile(all, 0.5), "p90": quantile(all, 0.9), "p99": quantile(all, 0.99),
                "max": all.last()})
     };
     let one = |p: &Price| {
         let phases: serde_json::Map<_, _> = p.phases.iter().map(|(n, l)| (n.clone(), spread(l))).collect();
-        json!({"cluster_node_timeout_ms": p.timeout, "phases_ms": phases, "outage_ms": spread(&p.outage),
+        json!({"timeout_ms": p.timeout, "phases_ms": phases, "outage_ms": spread(&p.outage),
                "unserved": p.unserved, "pauses_run": p.paused, "pauses_that_failed_over": p.failovers,
                "false_failovers_per_week": p.false_per_week})
     };
     let all = json!({
+        "directive": judge.directive(),
         "prices": prices.iter().map(one).collect::<Vec<_>>(),
         "limit_per_week": args.limit,
         "recommended_ms": recommended(prices, args.limit).map(|p| p.timeout),

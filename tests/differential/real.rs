@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 pub use slotscope::lab::real::servers::missing;
+use slotscope::lab::real::servers::tied;
 use slotscope::resp::{ReplyReader, Value, encode_command};
 
 use crate::support::SETTINGS;
@@ -102,7 +103,7 @@ impl Servers {
             let file = home.join("sentinel.conf");
             let text = format!("{text}dir {}\nlogfile sentinel.log\n", home.display());
             std::fs::write(&file, text).expect("a file in the folder of the sentinel");
-            let mut command = Command::new("redis-server");
+            let mut command = tied("redis-server");
             command.arg(file).arg("--sentinel");
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             processes.push(Process(command.spawn().expect("a sentinel starts")));
@@ -116,7 +117,7 @@ impl Servers {
     pub fn create_cluster(&self, ports: &[u16]) {
         let log = self.dir.path().join("create.log");
         let file = File::create(&log).expect("a log file");
-        let mut command = Command::new("redis-cli");
+        let mut command = tied("redis-cli");
         command.args(["--cluster", "create"]).args(ports.iter().map(|p| format!("127.0.0.1:{p}")));
         command.args(["--cluster-replicas", "1", "--cluster-yes"]);
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a log file")).stderr(file);
@@ -145,7 +146,7 @@ impl Servers {
 fn spawn(dir: &Path, port: u16, clustered: bool, more: &[(&str, &str)]) -> Process {
     let home = dir.join(port.to_string());
     std::fs::create_dir(&home).expect("a folder for the server");
-    let mut command = Command::new("redis-server");
+    let mut command = tied("redis-server");
     if !more.is_empty() {
         // One that CONFIG REWRITE can write to.
         let file = home.join("redis.conf");

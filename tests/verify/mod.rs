@@ -128,3 +128,42 @@ fn a_stopped_trial_leaves_nothing() {
         assert_eq!(run.join().expect("a trial"), Err("stopped".to_string()));
     });
 }
+
+/// The processes that work in a folder below `dir`.
+fn working_in(dir: &Path) -> usize {
+    let all = std::fs::read_dir("/proc").expect("processes").filter_map(Result::ok);
+    all.filter(|p| std::fs::read_link(p.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))).count()
+}
+
+/// Waits until so many as `is` wants work there.
+fn until(dir: &Path, is: impl Fn(usize) -> bool) -> bool {
+    (0..400).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        is(working_in(dir))
+    })
+}
+
+/// SIGKILL: the run has no say, and its servers end all the same, those that are stopped too.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_killed_run_leaves_no_servers() {
+    if servers::missing().is_some() || Command::new("setpriv").arg("--version").output().is_err() {
+        return;
+    }
+    // Without a cluster the folders lie below TMPDIR.
+    let dir = tempfile::tempdir().expect("a folder");
+    let within = dir.path().canonicalize().expect("a path");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_slotscope"))
+        .args(["verify", "scenarios/verify/sentinel-pause.toml", "--trials", "1", "--simulated", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TMPDIR", &within)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("slotscope runs");
+    let begun = until(&within, |n| n >= 4);
+    run.kill().expect("it runs");
+    run.wait().expect("it is a child");
+    assert!(begun, "{} servers run", working_in(&within));
+    assert!(until(&within, |n| n == 0), "{} servers are left", working_in(&within));
+}

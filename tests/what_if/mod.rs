@@ -131,6 +131,10 @@ fn the_answers_of_a_sentinel_are_judged_too() {
         what_if(&with(&["-", "--single", "--hosts", &hosts, "--gate", "fatal = 0"]), &sentinels());
     assert!(code == Some(1) && text.contains("FATAL  host a"), "{text}");
     assert!(text.contains("1 sentinels left, the quorum is 2"), "{text}");
+    // The master goes elsewhere: one failover is enough, and is tried.
+    assert!(text.contains("1 change leaves no fatal single loss of 1:"), "{text}");
+    assert!(text.contains("redis-cli -h 10.0.0.2 -p 6379 config set replica-priority 1"), "{text}");
+    assert!(text.contains("after 1 of the 1 losses a master takes writes"), "{text}");
 }
 
 #[test]

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::super::Format;
-use super::{Gate, WhatIfArgs, named, shown};
+use super::{Gate, MOST_MOVES, WhatIfArgs, named, shown};
 use crate::lab::stats::{quantile, sorted};
 use crate::lab::what_if::Class;
 use crate::lab::what_if::loss::Unit;
+use crate::lab::what_if::rearrange::{commands, prove, repair};
 use crate::lab::what_if::sentinels::{Judged, Part, Watch};
 
 /// One or two units, lost together.
@@ -29,6 +30,16 @@ impl Case {
     fn lost(&self) -> BTreeSet<usize> {
         self.units.iter().flat_map(|u| u.nodes.iter().copied()).collect()
     }
+}
+
+/// What takes the fatal losses away.
+struct Advice {
+    commands: Vec<String>,
+    changes: usize,
+    /// Fatal single losses that are left.
+    fatal: usize,
+    /// Losses that were fatal and are not any more, and after how many of them writes go on.
+    proof: (usize, usize),
 }
 
 pub(super) fn run(
@@ -58,11 +69,18 @@ pub(super) fn run(
         let one = |seed: u64| watch.outage(&lost, seed + 1).unwrap_or(f64::MAX);
         c.outages = sorted(&(0..args.trials).map(one).collect::<Vec<_>>());
     });
+    let (changes, after) = repair(&watch, MOST_MOVES);
+    let advice = Advice {
+        commands: commands(&watch, &changes),
+        fatal: after.units().iter().filter(|u| after.judge(&u.nodes).class == Class::Fatal).count(),
+        changes: changes.len(),
+        proof: prove(&watch, &after, 1),
+    };
     let broken: Vec<String> = args.gate.iter().filter_map(|g| violated(g, &singles)).collect();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let printed = match args.format {
-        Format::Text => as_text(&mut out, args, &watch, &singles, &doubles),
-        Format::Json => as_json(&mut out, &watch, &singles, &doubles),
+        Format::Text => as_text(&mut out, args, &watch, &singles, &doubles, &advice),
+        Format::Json => as_json(&mut out, &watch, &singles, &doubles, &advice),
     };
     match printed.and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
@@ -96,6 +114,7 @@ fn as_text(
     w: &Watch,
     singles: &[Case],
     doubles: &[Case],
+    advice: &Advice,
 ) -> io::Result<()> {
     let count = |part| w.processes.iter().filter(|p| p.part == part).count();
     let sentinels = count(Part::Sentinel);
@@ -136,18 +155,33 @@ fn as_text(
         }
     }
     let fatal = singles.iter().filter(|c| c.judged.class == Class::Fatal).count();
-    match fatal {
-        0 => writeln!(out, "\nNo single loss is fatal."),
-        _ => writeln!(
-            out,
-            "\nA sentinel does not move by a command: start one on a host of its own (`sentinel monitor {} ...`), \
-             then SENTINEL RESET {} on the others, and ask again.",
-            w.name, w.name
-        ),
+    if fatal == 0 {
+        return writeln!(out, "\nNo single loss is fatal.");
     }
+    if advice.changes == 0 {
+        return writeln!(out, "\nNo change of places, roles or quorum takes a fatal single loss away.");
+    }
+    let left = match advice.fatal {
+        0 => "no fatal single loss".to_string(),
+        n => format!("{n} fatal single losses"),
+    };
+    let changes = if advice.changes == 1 { "change leaves" } else { "changes leave" };
+    writeln!(out, "\n{} {changes} {left} of {fatal}:", advice.changes)?;
+    advice.commands.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    let (cases, served) = advice.proof;
+    writeln!(
+        out,
+        "Simulated with these changes made: after {served} of the {cases} losses a master takes writes."
+    )
 }
 
-fn as_json(out: &mut impl Write, w: &Watch, singles: &[Case], doubles: &[Case]) -> io::Result<()> {
+fn as_json(
+    out: &mut impl Write,
+    w: &Watch,
+    singles: &[Case],
+    doubles: &[Case],
+    advice: &Advice,
+) -> io::Result<()> {
     let case = |c: &Case| {
         let q = |at| quantile(&c.outages, at).filter(|ms| *ms != f64::MAX);
         json!({
@@ -163,6 +197,9 @@ fn as_json(out: &mut impl Write, w: &Watch, singles: &[Case], doubles: &[Case]) 
         "quorum": w.quorum,
         "single": singles.iter().map(case).collect::<Vec<_>>(),
         "double": doubles.iter().map(case).collect::<Vec<_>>(),
+        "commands": advice.commands,
+        "fatal_after": advice.fatal,
+        "proof": {"losses": advice.proof.0, "served_again": advice.proof.1},
     });
     serde_json::to_writer_pretty(&mut *out, &all)?;
     writeln!(out)

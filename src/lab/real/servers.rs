@@ -1,12 +1,13 @@
-//! redis-server and redis-sentinel processes on loopback, children of this one: they end with it.
+//! redis-server and redis-sentinel processes on loopback, children of this one: they end with it, even if it is
+//! killed.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -94,6 +95,24 @@ impl Drop for Ports {
     }
 }
 
+/// The program, as a child that the kernel kills as soon as the thread that starts it is gone: who is killed (SIGKILL)
+/// cannot end its children. util-linux has the tool for it; where that is missing, the child is a plain one.
+pub fn tied(program: &str) -> Command {
+    static TIES: OnceLock<bool> = OnceLock::new();
+    const TIE: [&str; 3] = ["--pdeathsig", "KILL", "--"];
+    let works = || {
+        let mut probe = Command::new("setpriv");
+        probe.args(TIE).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
+    };
+    if !*TIES.get_or_init(works) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(TIE).arg(program);
+    command
+}
+
 /// A process that does not outlive its owner.
 #[derive(Debug)]
 struct Process(Child);
@@ -179,7 +198,7 @@ impl Servers {
         }
         let said = File::options().create(true).append(true).open(node.home.join("said.txt"));
         let said = said.map_err(|e| format!("{}: {e}", node.home.display()))?;
-        let mut command = Command::new("redis-server");
+        let mut command = tied("redis-server");
         command.arg(node.file).current_dir(&node.home).env("TZ", "UTC");
         if node.file == "sentinel.conf" {
             command.arg("--sentinel");
@@ -264,7 +283,7 @@ impl Servers {
         let path = self.dir.path().join("redis-cli.txt");
         let said = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let err = said.try_clone().map_err(|e| e.to_string())?;
-        let mut command = Command::new("redis-cli");
+        let mut command = tied("redis-cli");
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.args(words).stdin(Stdio::null()).stdout(said).stderr(err);
         let mut cli = Process(command.spawn().map_err(|e| format!("redis-cli: {e}"))?);

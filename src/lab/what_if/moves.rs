@@ -54,18 +54,30 @@ fn cost(l: &Layout, units: &[BTreeSet<usize>]) -> (usize, u64) {
 /// Moves that take fatal losses of single units away, and the layout after them.
 pub fn repair(layout: &Layout, most: usize) -> (Vec<Move>, Layout) {
     let units: Vec<BTreeSet<usize>> = layout.units().into_iter().map(|u| u.nodes).collect();
+    greedy(layout, most, &|l| cost(l, &units), &candidates, &|m, l| m.apply(l))
+}
+
+/// Takes again and again those moves that save the most of `cost` per move, until the first part of it is 0 or
+/// nothing helps; of equals the first. Gives the moves, and what they make of the layout.
+pub(super) fn greedy<L: Clone, M: Clone>(
+    layout: &L,
+    most: usize,
+    cost: &dyn Fn(&L) -> (usize, u64),
+    candidates: &dyn Fn(&L) -> Vec<Vec<M>>,
+    apply: &dyn Fn(&M, &mut L),
+) -> (Vec<M>, L) {
     let mut l = layout.clone();
     let mut done = Vec::new();
     while done.len() < most {
-        let now = cost(&l, &units);
+        let now = cost(&l);
         if now.0 == 0 {
             break;
         }
-        let mut best: Option<((i64, i64), Vec<Move>)> = None;
+        let mut best: Option<((i64, i64), Vec<M>)> = None;
         for moves in candidates(&l) {
             let mut next = l.clone();
-            moves.iter().for_each(|m| m.apply(&mut next));
-            let then = cost(&next, &units);
+            moves.iter().for_each(|m| apply(m, &mut next));
+            let then = cost(&next);
             let saved = (now.0 as i64 - then.0 as i64, now.1 as i64 - then.1 as i64);
             if saved <= (0, 0) {
                 continue;
@@ -81,7 +93,7 @@ pub fn repair(layout: &Layout, most: usize) -> (Vec<Move>, Layout) {
             }
         }
         let Some((_, moves)) = best else { break };
-        moves.iter().for_each(|m| m.apply(&mut l));
+        moves.iter().for_each(|m| apply(m, &mut l));
         done.extend(moves);
     }
     (done, l)
