@@ -249,8 +249,10 @@ pub struct AofImage {
     pub base_bytes: u64,
     pub bytes: u64,
     pub synced_bytes: u64,
-    /// The number in the names of the files.
+    /// The number in the name of the base.
     pub sequence: u64,
+    /// The number in the name of the file of commands that follow; 0: there is none.
+    pub incremental: u64,
 }
 
 impl AofImage {

@@ -13,6 +13,7 @@
 mod admin;
 mod data;
 mod lines;
+mod persist;
 mod proxy;
 mod real;
 mod replication;
@@ -311,6 +312,7 @@ fn replies_are_those_of_a_real_cluster() {
     lone_nodes(&mut b);
     third_protocol(&mut b);
     failovers(&mut b);
+    forced(&mut b);
     endpoints(&mut b);
     a_lost_master(&mut b);
     farewell(&mut b);
@@ -520,7 +522,8 @@ fn failovers(b: &mut Both) {
     b.same("m0", &["GET bar", "SET bar v", "READONLY", "GET bar", "SET bar v", "READWRITE", "GET bar"]);
     let before = b.epoch("m0");
     b.same("m0", &["CLUSTER FAILOVER TAKEOVER"]);
-    for role in ["m0", "m1", "r0"] {
+    // Whoever has not heard of the epoch would use it once more.
+    for role in ["m0", "m1", "m2", "r0", "r1", "r2"] {
         b.until_greatest(role, "m0", before);
     }
     b.until_text("r0", "CLUSTER NODES", "myself,slave");
@@ -529,6 +532,26 @@ fn failovers(b: &mut Both) {
     for role in ["m0", "m1", "r0"] {
         b.views(role);
         b.info(role, "INFO replication");
+    }
+}
+
+/// r1 takes m1's place without its help, and m1 takes it back in the same way.
+fn forced(b: &mut Both) {
+    for (heir, other) in [("r1", "m1"), ("m1", "r1")] {
+        let before = b.epoch(heir);
+        b.same(heir, &["CLUSTER FAILOVER FORCE x", "CLUSTER FAILOVER FORCE"]);
+        for role in ["m0", "m1", "m2", "r1"] {
+            b.until_greatest(role, heir, before);
+        }
+        b.until_text(heir, "CLUSTER NODES", "myself,master");
+        b.until_text(other, "CLUSTER NODES", "myself,slave");
+        b.until_text(other, "INFO replication", "master_link_status:up");
+        b.pass(300);
+        b.same(heir, &["CLUSTER FAILOVER FORCE", "CLUSTER FAILOVER TAKEOVER"]);
+        for role in ["m0", "m1", "m2", "r0", "r1", "r2"] {
+            b.views(role);
+            b.info(role, "INFO replication");
+        }
     }
 }
 

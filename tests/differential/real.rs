@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ pub struct Servers {
     conns: Vec<Conn>,
     // Dropped in this order: processes before the folder they write to.
     processes: Vec<Process>,
+    ports: Vec<u16>,
     dir: tempfile::TempDir,
 }
 
@@ -72,8 +73,7 @@ impl Servers {
     pub fn start(nodes: &[(u16, bool)]) -> Servers {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let processes = nodes.iter().map(|&(port, c)| spawn(dir.path(), port, c, &[])).collect();
-        let conns = nodes.iter().map(|&(port, _)| Conn::open(port)).collect();
-        Servers { conns, processes, dir }
+        Servers::connected(nodes.iter().map(|n| n.0).collect(), processes, dir)
     }
 
     /// Cluster nodes that listen on `ports` and say that they listen on `announced`.
@@ -84,8 +84,7 @@ impl Servers {
             spawn(dir.path(), port, true, &[("cluster-announce-port", &front), ("cluster-port", &bus)])
         };
         let processes = ports.iter().zip(announced).map(node).collect();
-        let conns = ports.iter().map(|&port| Conn::open(port)).collect();
-        Servers { conns, processes, dir }
+        Servers::connected(ports.to_vec(), processes, dir)
     }
 
     /// Data nodes with their own directives, and sentinels with their files.
@@ -108,9 +107,71 @@ impl Servers {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             processes.push(Process(command.spawn().expect("a sentinel starts")));
         }
-        let ports = data.iter().map(|d| d.0).chain(sentinels.iter().map(|s| s.0));
-        let conns = ports.map(Conn::open).collect();
-        Servers { conns, processes, dir }
+        Servers::connected(
+            data.iter().map(|d| d.0).chain(sentinels.iter().map(|s| s.0)).collect(),
+            processes,
+            dir,
+        )
+    }
+
+    /// Servers that have all their settings from a file that CONFIG REWRITE can write to: such can be started again.
+    pub fn of_files(ports: &[u16], settings: &[(&str, &str)]) -> Servers {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let node = |&port: &u16| {
+            let home = dir.path().join(port.to_string());
+            std::fs::create_dir(&home).expect("a folder for the server");
+            let lines = settings.iter().map(|(name, v)| match v {
+                &"" => format!("{name} \"\"\n"),
+                v => format!("{name} {v}\n"),
+            });
+            let text: String = lines.collect();
+            let text = format!("{text}port {port}\nbind 127.0.0.1\ndaemonize no\nlogfile redis.log\n");
+            for file in [CONF, FIRST_CONF] {
+                std::fs::write(home.join(file), &text).expect("a file in the folder of the server");
+            }
+            launch(&home)
+        };
+        let processes = ports.iter().map(node).collect();
+        Servers::connected(ports.to_vec(), processes, dir)
+    }
+
+    fn connected(ports: Vec<u16>, processes: Vec<Process>, dir: tempfile::TempDir) -> Servers {
+        let conns = ports.iter().map(|&port| Conn::open(port)).collect();
+        Servers { conns, processes, ports, dir }
+    }
+
+    fn home(&self, n: usize) -> PathBuf {
+        self.dir.path().join(self.ports[n].to_string())
+    }
+
+    /// kill -9, and started again from its file; `wipe`: its data are gone, and what it wrote to the file.
+    pub fn again(&mut self, n: usize, wipe: bool) {
+        self.kill(n);
+        if wipe {
+            for file in self.files(n) {
+                std::fs::remove_file(self.home(n).join(file)).expect("a file of the server");
+            }
+            let home = self.home(n);
+            std::fs::copy(home.join(FIRST_CONF), home.join(CONF)).expect("a file of the server");
+        }
+        self.processes[n] = launch(&self.home(n));
+        self.conns[n] = Conn::open(self.ports[n]);
+    }
+
+    /// The files of a server's data, sorted, below its folder.
+    pub fn files(&self, n: usize) -> Vec<String> {
+        let home = self.home(n);
+        let names = |dir: PathBuf| {
+            let all =
+                std::fs::read_dir(dir).into_iter().flatten().map(|e| e.expect("a file of the server").path());
+            all.filter(|p| p.is_file()).collect::<Vec<_>>()
+        };
+        let all = names(home.clone()).into_iter().chain(names(home.join("appendonlydir")));
+        let shown = all.map(|p| p.strip_prefix(&home).expect("below it").display().to_string());
+        let mut data: Vec<String> =
+            shown.filter(|f| ![CONF, FIRST_CONF, "redis.log"].contains(&f.as_str())).collect();
+        data.sort();
+        data
     }
 
     /// `redis-cli --cluster create` with one replica per master.
@@ -141,6 +202,18 @@ impl Servers {
     pub fn kill(&mut self, n: usize) {
         self.processes[n].end();
     }
+}
+
+/// The file that a server has its settings from, and how it was at first.
+const CONF: &str = "redis.conf";
+const FIRST_CONF: &str = "first.conf";
+
+/// A server with all its settings from the file in its folder.
+fn launch(home: &Path) -> Process {
+    let mut command = tied("redis-server");
+    command.arg(CONF).current_dir(home);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Process(command.spawn().expect("redis-server starts"))
 }
 
 fn spawn(dir: &Path, port: u16, clustered: bool, more: &[(&str, &str)]) -> Process {

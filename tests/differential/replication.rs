@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use slotscope::resp::Value;
 
 use super::real::{self, Servers};
-use super::side::Side;
+use super::side::{self, Side};
 use crate::support::SETTINGS;
 
 const NODES: usize = 3;
@@ -247,14 +247,6 @@ fn replication_is_that_of_real_servers() {
     }
     let real = story(&mut Side::Real(Box::new(servers)), &ports);
     let simulated = story(&mut Side::simulated(&ports, &settings()), &ports);
-    let mut differences = Vec::new();
-    for ((chapter, a), (_, b)) in real.iter().zip(&simulated) {
-        for i in 0..a.len().max(b.len()) {
-            let (a, b) = (a.get(i).map_or("-", String::as_str), b.get(i).map_or("-", String::as_str));
-            if a != b {
-                differences.push(format!("{chapter}: real `{a}`, simulated `{b}`"));
-            }
-        }
-    }
+    let differences = side::differences(&real, &simulated);
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }

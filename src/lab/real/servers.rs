@@ -143,6 +143,8 @@ struct Node {
     name: String,
     port: u16,
     file: &'static str,
+    /// What `file` held at first: Redis rewrites it.
+    conf: String,
     home: PathBuf,
     conn: Option<Conn>,
     process: Option<Process>,
@@ -173,7 +175,8 @@ impl Servers {
             let path = dir.path().join(&n.name);
             write_home(&path, home)?;
             let (name, port, file) = (n.name.clone(), n.conf.port, files::conf_name(n));
-            nodes.push(Node { name, port, file, home: path, conn: None, process: None });
+            let conf = home.files.iter().find(|f| f.0 == file).map_or(String::new(), |f| f.1.clone());
+            nodes.push(Node { name, port, file, conf, home: path, conn: None, process: None });
         }
         Ok(Servers { nodes, dir })
     }
@@ -195,6 +198,8 @@ impl Servers {
                 let _ = fs::remove_file(&path);
                 let _ = fs::remove_dir_all(&path);
             }
+            let path = node.home.join(node.file);
+            fs::write(&path, &node.conf).map_err(|e| format!("{}: {e}", path.display()))?;
         }
         let said = File::options().create(true).append(true).open(node.home.join("said.txt"));
         let said = said.map_err(|e| format!("{}: {e}", node.home.display()))?;

@@ -43,8 +43,11 @@ pub struct Aof {
     synced_bytes: u64,
     /// Bytes that the process knows to be there: of what the kernel writes on its own it hears nothing.
     known_bytes: u64,
-    /// The number in the file names.
+    /// The numbers in the names of the base, and of the last file of commands.
     pub sequence: u64,
+    pub incremental: u64,
+    /// There is such a file.
+    follows: bool,
     /// A fsync runs in the background: what it will have forced to disk.
     pub syncing: Option<(Held, u64)>,
     /// unix seconds
@@ -76,6 +79,8 @@ impl Aof {
             synced_bytes: 0,
             known_bytes: 0,
             sequence: 0,
+            incremental: 0,
+            follows: false,
             syncing: None,
             last_fsync: unix,
             postponed_since: 0,
@@ -101,6 +106,12 @@ impl Aof {
     /// Bytes that the rewrite limit compares with. redis: aof_rewrite_base_size @7.0.15
     pub fn base_size(&self) -> u64 {
         self.base_size_at_rewrite
+    }
+
+    /// Goes on with the numbers in the names of the files that are there. redis: aofLoadManifestFromDisk @7.0.15
+    pub(super) fn numbers_of(&mut self, image: &AofImage) {
+        (self.sequence, self.incremental) = (image.sequence, image.incremental);
+        self.follows = image.incremental > 0;
     }
 
     /// The file holds all of the dataset as it is now.
@@ -139,6 +150,7 @@ impl Aof {
             bytes: self.bytes,
             synced_bytes: self.synced_bytes,
             sequence: self.sequence,
+            incremental: if self.follows { self.incremental } else { 0 },
         }))
     }
     fn synced(&self) -> DiskWrite {
@@ -158,8 +170,15 @@ impl Server {
         let aof = &mut self.persist.aof;
         aof.on = true;
         aof.selected = false;
-        (aof.bytes, aof.base_bytes, aof.sequence) =
-            found.map_or((base, base, 1), |f| (f.bytes, f.base_bytes, f.sequence));
+        (aof.bytes, aof.base_bytes) = found.map_or((base, base), |f| (f.bytes, f.base_bytes));
+        match found {
+            Some(image) => aof.numbers_of(image),
+            None => aof.sequence = 1,
+        }
+        // The last file of commands is gone on with; without one, one is begun.
+        let begun = !aof.follows;
+        aof.incremental += u64::from(begun);
+        aof.follows = true;
         aof.base_size_at_rewrite = aof.bytes;
         aof.known_bytes = aof.bytes;
         match found {
@@ -175,6 +194,8 @@ impl Server {
         }
         if found.is_none() {
             cx.emit(Fact::AofCreated);
+        }
+        if begun {
             cx.persist(self.persist.aof.image());
         }
     }
@@ -337,6 +358,9 @@ impl Server {
         aof.bytes = aof.base_bytes + since;
         aof.base_size_at_rewrite = aof.bytes;
         aof.sequence += 1;
+        // What came before is in the base; nothing follows it in a server without `appendonly`.
+        aof.incremental += u64::from(aof.on);
+        aof.follows = aof.on;
         // The child forced the base to disk; what came since is where it was.
         let still = |there: u64| there.saturating_sub(child.aof_bytes) + aof.base_bytes;
         (aof.synced_bytes, aof.known_bytes) = (still(aof.synced_bytes), still(aof.known_bytes));

@@ -65,6 +65,9 @@ impl Server {
             }
             return;
         }
+        if let Some(image) = &disk.aof {
+            self.persist.aof.numbers_of(image);
+        }
         let Some(rdb) = &disk.rdb else { return self.serve(cx) };
         let replica = match &self.bus {
             Some(bus) => !bus.me().is_master(),

@@ -36,7 +36,8 @@ pub fn memory(s: &Server, _: &Cx<'_>, out: &mut Fields) {
 }
 
 /// redis: genRedisInfoString @7.0.15
-/// deviates: a child tells its progress all at once when it ends; files are as long as their payload.
+/// deviates: a child tells its progress all at once when it ends; files are as long as their payload. Commands read
+/// from the append-only file are no changes since the last save, and all its keys count as loaded, not only its base's.
 pub fn persistence(s: &Server, cx: &Cx<'_>, out: &mut Fields) {
     let (p, aof, now) = (&s.persist, &s.persist.aof, cx.now.unix());
     let child = p.child.as_ref();
