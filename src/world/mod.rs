@@ -328,7 +328,10 @@ impl World {
 
     /// Dispatches the next event; false if there is none.
     pub fn step(&mut self) -> bool {
-        self.step_until(SimTime::MAX)
+        let Some((at, ev)) = self.queue.pop() else { return false };
+        self.limit = at;
+        self.dispatch(at, ev);
+        true
     }
 
     /// Dispatches the next event if it is due by this time; false if it is not.
