@@ -265,6 +265,17 @@ impl Both {
         }
     }
 
+    /// On both sides the node comes to see another as a replica.
+    fn until_replica(&mut self, role: &str, other: &str) {
+        for side in [REAL, SIM] {
+            let id = self.names[side].id(other).to_string();
+            self.until_on(side, role, "CLUSTER NODES", "another replica", &|v: &Value| {
+                let nodes = parse_nodes(v.as_bytes().expect("a text")).expect("CLUSTER NODES").nodes;
+                nodes.iter().any(|n| n.name.as_str() == id && n.master.is_some())
+            });
+        }
+    }
+
     /// currentEpoch as the node knows it, on both sides.
     fn epoch(&mut self, role: &str) -> [u64; 2] {
         [REAL, SIM].map(|side| {
@@ -546,6 +557,10 @@ fn forced(b: &mut Both) {
         b.until_text(heir, "CLUSTER NODES", "myself,master");
         b.until_text(other, "CLUSTER NODES", "myself,slave");
         b.until_text(other, "INFO replication", "master_link_status:up");
+        // Who still takes it for a master gives it no vote.
+        for role in ["m0", "m2", heir] {
+            b.until_replica(role, other);
+        }
         b.pass(300);
         b.same(heir, &["CLUSTER FAILOVER FORCE", "CLUSTER FAILOVER TAKEOVER"]);
         for role in ["m0", "m1", "m2", "r0", "r1", "r2"] {
