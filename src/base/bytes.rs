@@ -34,22 +34,17 @@ impl Bytes {
     }
 
     /// The text, and the digits of a number behind it.
-    pub fn numbered(text: &[u8], mut n: u32) -> Bytes {
-        let len = text.len() + n.checked_ilog10().unwrap_or(0) as usize + 1;
-        let mut fill = |room: &mut [u8]| {
-            room[..text.len()].copy_from_slice(text);
-            for digit in room[text.len()..].iter_mut().rev() {
-                *digit = b'0' + (n % 10) as u8;
-                n /= 10;
-            }
-        };
-        if len > SHORT {
-            let mut long = vec![0; len];
-            fill(&mut long);
-            return Bytes(Held::Long(long.into()));
-        }
+    pub fn numbered(text: &[u8], n: u32) -> Bytes {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(n).as_bytes();
+        let len = text.len() + digits.len();
         let mut held = [0; SHORT];
-        fill(&mut held[..len]);
+        let Some(room) = held.get_mut(..len) else {
+            return Bytes(Held::Long([text, digits].concat().into()));
+        };
+        room[..text.len()].copy_from_slice(text);
+        // A loop, since so few bytes are sooner copied than handed over to be copied.
+        room[text.len()..].iter_mut().zip(digits).for_each(|(to, digit)| *to = *digit);
         Bytes(Held::Short(len as u8, held))
     }
 

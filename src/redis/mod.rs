@@ -185,7 +185,7 @@ pub enum DiskWrite {
     },
     Rdb(Option<Arc<Rdb>>),
     /// An append-only file in the place of the one before.
-    Aof(Arc<AofImage>),
+    Aof(Box<AofImage>),
     /// It was added to: what it holds, in so many bytes.
     AofWritten(Held, u64),
     /// So much of it is on the disk.
@@ -271,7 +271,7 @@ pub type ReplId = [u8; 20];
 pub struct Disk {
     pub nodes_conf: Option<Arc<NodesImage>>,
     pub rdb: Option<Arc<Rdb>>,
-    pub aof: Option<Arc<AofImage>>,
+    pub aof: Option<Box<AofImage>>,
     /// What CONFIG REWRITE left; else the configuration of the plan counts.
     pub conf: Option<Arc<crate::params::Config>>,
     /// What a sentinel saved; else the file of the plan counts.

@@ -621,13 +621,13 @@ impl World {
                             self.schedule_writeback(host);
                         }
                         DiskWrite::AofWritten(held, bytes) => {
-                            if let Some(aof) = disk.aof.as_mut().map(Arc::make_mut) {
+                            if let Some(aof) = &mut disk.aof {
                                 (aof.written, aof.bytes) = (held, bytes);
                             }
                             self.schedule_writeback(host);
                         }
                         DiskWrite::AofSynced(held, bytes) => {
-                            if let Some(aof) = disk.aof.as_mut().map(Arc::make_mut) {
+                            if let Some(aof) = &mut disk.aof {
                                 (aof.synced, aof.synced_bytes) = (held, bytes);
                             }
                             self.schedule_writeback(host);
@@ -757,7 +757,6 @@ impl World {
         if h.power != Power::Off
             && let Some(aof) = &mut h.disk.aof
         {
-            let aof = Arc::make_mut(aof);
             aof.synced = aof.written.clone();
             aof.synced_bytes = aof.bytes;
             if let Some(server) = h.server_mut() {
@@ -771,7 +770,6 @@ impl World {
         let Some(aof) = &mut self.hosts[host].disk.aof else { return };
         let bytes = aof.bytes - aof.synced_bytes;
         if bytes > 0 {
-            let aof = Arc::make_mut(aof);
             aof.written = aof.synced.clone();
             aof.bytes = aof.synced_bytes;
             self.emit(host, FactId::NONE, Fact::AofTailLost { bytes });
@@ -908,7 +906,7 @@ impl World {
         let h = &mut self.hosts[host];
         h.power = power;
         if let (Some(Program::Server(s)), Some(aof)) = (&h.program, &mut h.disk.aof) {
-            Arc::make_mut(aof).settle(&s.db);
+            aof.settle(&s.db);
         }
         h.program = None;
         h.inbox.clear();

@@ -237,6 +237,9 @@ pub struct Dict {
     places: Vec<u16>,
 }
 
+/// How many integers are looked at before it is known which of them begin a pick.
+const AHEAD: usize = 32;
+
 /// Where a bucket's rows are in `order`, and how many there are.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
@@ -362,11 +365,16 @@ impl Dict {
         let mut n = 0;
         while n < picks.len() {
             let (words, mut used) = (rng.at_hand(), 0);
+            // The bucket of each integer, were it the first of its pick: so no look at the table waits for another.
+            let mut buckets = [Bucket::default(); AHEAD];
+            let ahead = words.len().min(2 * (picks.len() - n)).min(AHEAD);
+            for (bucket, word) in buckets.iter_mut().zip(&words[..ahead]) {
+                *bucket = self.buckets[(word & self.mask) as usize];
+            }
             while n < picks.len()
-                && let [word, next, ..] = words[used..]
+                && let ([bucket, ..], [_, next, ..]) = (&buckets[used.min(ahead)..ahead], &words[used..])
             {
-                let bucket = self.buckets[(word & self.mask) as usize];
-                let scaled = u64::from(next) * u64::from(bucket.len);
+                let scaled = u64::from(*next) * u64::from(bucket.len);
                 if (scaled as u32) < u32::from(bucket.len) {
                     // Only a product whose lower half is this small may have to be drawn again.
                     break;

@@ -1,7 +1,5 @@
 //! Keys and time: looking a key up, and deleting what has expired.
 
-use std::sync::Arc;
-
 use super::Server;
 use super::command::Caller;
 use super::keyspace::Object;
@@ -44,7 +42,7 @@ impl Server {
 
     /// redis: deleteExpiredKeyAndPropagate @7.0.15
     fn delete_expired(&mut self, key: &[u8]) {
-        Arc::make_mut(&mut self.db).remove(key);
+        self.db.remove(key);
         self.stats.expired_keys += 1;
         self.touched(key);
         self.propagate([Bytes::from(b"DEL"), Bytes::from(key)].into());

@@ -2,7 +2,6 @@
 //! bus, no other client. Connections to targets are kept for a while.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Reply};
@@ -228,7 +227,7 @@ impl Server {
                     None => {
                         let key = m.sent[i].clone();
                         m.moved.push(key.clone());
-                        Arc::make_mut(&mut self.db).remove(&key);
+                        self.db.remove(&key);
                         self.dirty += 1;
                         self.touched(&key);
                     }

@@ -124,7 +124,7 @@ pub struct Server {
     /// Lower-case names of directives of the file without effect here.
     pub bus: Option<Bus>,
     pub repl: Repl,
-    pub db: Arc<Keyspace>,
+    pub db: Keyspace,
     pub clients: LiteMap<ConnId, Box<Client>>,
     pub pubsub: PubSub,
     pub ip: Ipv4Addr,
@@ -183,7 +183,7 @@ impl Server {
         let mut server = Server {
             bus: None,
             repl: Repl::new(cx),
-            db: Arc::default(),
+            db: Keyspace::default(),
             clients: LiteMap::new(),
             pubsub: PubSub::default(),
             ip: cx.ip,
@@ -370,13 +370,13 @@ impl Server {
             Order::DeleteKeys { slot } => {
                 if self.db.count_in_slot(slot) > 0 {
                     // Not propagated: replicas keep the keys (fixed in 7.2).
-                    let keys = Arc::make_mut(&mut self.db).clear_slot(slot) as u32;
+                    let keys = self.db.clear_slot(slot) as u32;
                     cx.emit(Fact::DirtySlotsDeleted { keys });
                 }
             }
             Order::FlushAll => {
                 self.all_touched(None);
-                Arc::make_mut(&mut self.db).clear();
+                self.db.clear();
             }
             Order::Publish { .. } => {}
             Order::Exit { code } => cx.out.push(Effect::Exit(code)),

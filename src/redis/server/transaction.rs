@@ -1,7 +1,6 @@
 //! MULTI, EXEC and WATCH: what is queued, and which keys a client would not like to see changed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::Server;
 use super::command::{Caller, Found, Reply};
@@ -167,7 +166,7 @@ impl Server {
         if self.watchers.is_empty() {
             return;
         }
-        let db = Arc::clone(&self.db);
+        let db = self.db.snapshot();
         for (key, conns) in self.watchers.clone() {
             let was = db.contains(&key);
             if !was && !new.is_some_and(|n| n.contains(&key)) {

@@ -1,7 +1,5 @@
 //! DUMP, RESTORE and RESTORE-ASKING.
 
-use std::sync::Arc;
-
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::dump as format;
@@ -70,7 +68,7 @@ pub fn restore(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) 
     let Some(object) = format::restore(body) else { return refuse("Bad data format") };
     cx.busy(cx.machine.restore(body.len() as u64));
     let now = cx.now.ms();
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     let deleted = replace && db.remove(key).is_some();
     let at = if ttl != 0 && !absolute { ttl.saturating_add(now) } else { ttl };
     // redis: checkAlreadyExpired: never while loading or for the stream of a master.

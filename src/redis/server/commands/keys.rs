@@ -1,7 +1,5 @@
 //! Keys whatever they hold: deletion, type, expiry, and the keyspace as a whole.
 
-use std::sync::Arc;
-
 use super::super::Server;
 use super::super::command::{Caller, Reply, Spec, prop::*, sub};
 use super::super::keyspace::{Bytes, Form, Object};
@@ -44,7 +42,7 @@ pub fn del(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> R
     let mut gone = 0;
     for key in &args[1..] {
         s.peek(cx, caller, key);
-        if Arc::make_mut(&mut s.db).remove(key).is_some() {
+        if s.db.remove(key).is_some() {
             gone += 1;
             s.touched(key);
         }
@@ -112,7 +110,7 @@ fn expire_generic(
     if refused {
         return Some(Value::Int(0));
     }
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     if at <= now && !s.repl.is_replica() {
         db.remove(key);
         s.rewritten = Some([Bytes::from(b"DEL"), key.clone()].into());
@@ -179,7 +177,7 @@ pub fn pexpiretime(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Comma
 
 pub fn persist(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let here = s.lookup_write(cx, caller, &args[1]).is_some();
-    let done = here && Arc::make_mut(&mut s.db).persist(&args[1]);
+    let done = here && s.db.persist(&args[1]);
     changed(s, &args[1], u64::from(done));
     Some(Value::Int(i64::from(done)))
 }
@@ -275,7 +273,7 @@ fn flush(s: &mut Server, args: &Command) -> Result<(), Value> {
     }
     s.all_touched(None);
     s.dirty += s.db.len();
-    Arc::make_mut(&mut s.db).clear();
+    s.db.clear();
     s.force_propagation = true;
     Ok(())
 }
@@ -297,7 +295,7 @@ pub fn flushall(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> R
 
 /// Puts a value with its expiry under a name that is free.
 fn put(s: &mut Server, key: &[u8], object: Object, form: Form, expiry: Option<u64>) {
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     db.set(key, object);
     if form != Form::default() {
         db.hold_as(key, form);
@@ -321,9 +319,9 @@ fn rename_generic(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, n
         if nx {
             return done(false);
         }
-        Arc::make_mut(&mut s.db).remove(to);
+        s.db.remove(to);
     }
-    Arc::make_mut(&mut s.db).remove(from);
+    s.db.remove(from);
     s.touched(from);
     put(s, to, object, form, expiry);
     s.dirty += 1;
@@ -373,7 +371,7 @@ pub fn copy(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> 
         if !replace {
             return Some(Value::Int(0));
         }
-        Arc::make_mut(&mut s.db).remove(to);
+        s.db.remove(to);
     }
     put(s, to, object, form, expiry);
     s.dirty += 1;

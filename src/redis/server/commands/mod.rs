@@ -23,8 +23,6 @@ pub mod transaction;
 pub mod wait;
 pub mod zsets;
 
-use std::sync::Arc;
-
 use super::Server;
 use super::command::{Caller, Reply, clip, lookup};
 use super::keyspace::{Kind, Object, integer};
@@ -148,7 +146,7 @@ fn change<T, R>(
         Some(object) if object.kind() != kind => return Err(wrong_type()),
         found => found.is_none(),
     };
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     if new {
         db.set(key, kind.empty());
     }
@@ -173,7 +171,7 @@ fn change_existing<T, R>(
         Some(object) if object.kind() != kind => return Err(wrong_type()),
         Some(_) => {}
     }
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     let done = db.change(key, |o| change(view(o).expect("its type was tested")));
     if db.get(key).is_some_and(Object::is_empty) {
         db.remove(key);

@@ -70,7 +70,7 @@ fn show(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, op: Op) -> 
 fn store(s: &mut Server, cx: &Cx<'_>, caller: Caller, args: &Command, op: Op) -> Reply {
     let sets = granted!(sets(s, cx, caller, &args[2..]));
     let (key, set) = (&args[1], combine(&args[2..], &sets, op));
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     let len = set.len();
     if len > 0 {
         db.set(key, Object::Set(Arc::new(set)));

@@ -1,7 +1,5 @@
 //! Strings and counters.
 
-use std::sync::Arc;
-
 use super::super::Server;
 use super::super::command::{Caller, Reply};
 use super::super::keyspace::{Bytes, Form, LongDouble, Object, Parsed, integer};
@@ -90,7 +88,7 @@ fn text(s: &str) -> Bytes {
 ///
 /// redis: setKey @7.0.15
 fn store(s: &mut Server, key: &[u8], value: &[u8], keep_ttl: bool) {
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     db.set(key, Object::String(Bytes::from(value)));
     if !keep_ttl {
         db.persist(key);
@@ -133,7 +131,7 @@ fn set_generic(
     store(s, key, value, o.keep_ttl);
     s.dirty += 1;
     if let Some(at) = at {
-        Arc::make_mut(&mut s.db).set_expire(key, at);
+        s.db.set_expire(key, at);
         let words =
             [text("SET"), Bytes::from(key), Bytes::from(value), text("PXAT"), Bytes::from(at.to_string())];
         s.rewritten = Some(words.into());
@@ -178,7 +176,7 @@ pub fn getex(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
     }
     if let Some((unit, time)) = o.expire {
         let at = granted!(expiry(cx, args, time, unit));
-        let db = Arc::make_mut(&mut s.db);
+        let db = &mut s.db;
         if !unit.relative && at <= cx.now.ms() && !s.repl.is_replica() {
             db.remove(key);
             s.rewritten = Some([text("DEL"), key.clone()].into());
@@ -187,7 +185,7 @@ pub fn getex(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
             s.rewritten = Some([text("PEXPIREAT"), key.clone(), Bytes::from(at.to_string())].into());
         }
         changed(s, key, 1);
-    } else if o.persist && Arc::make_mut(&mut s.db).persist(key) {
+    } else if o.persist && s.db.persist(key) {
         s.rewritten = Some([text("PERSIST"), key.clone()].into());
         changed(s, key, 1);
     }
@@ -197,7 +195,7 @@ pub fn getex(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) ->
 /// redis: getdelCommand @7.0.15
 pub fn getdel(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -> Reply {
     let value = granted!(get_generic(s, cx, caller, &args[1]));
-    if Arc::make_mut(&mut s.db).remove(&args[1]).is_some() {
+    if s.db.remove(&args[1]).is_some() {
         s.rewritten = Some([text("DEL"), args[1].clone()].into());
         changed(s, &args[1], 1);
     }
@@ -298,7 +296,7 @@ fn add(s: &mut Server, cx: &Cx<'_>, caller: Caller, key: &[u8], by: i64) -> Repl
         Some(_) => return Some(wrong_type()),
     };
     let Some(new) = old.checked_add(by) else { return refuse("increment or decrement would overflow") };
-    Arc::make_mut(&mut s.db).set(key, Object::String(Bytes::from(new.to_string().as_bytes())));
+    s.db.set(key, Object::String(Bytes::from(new.to_string().as_bytes())));
     changed(s, key, 1);
     Some(Value::Int(new))
 }
@@ -327,7 +325,7 @@ pub fn decrby(s: &mut Server, cx: &mut Cx<'_>, caller: Caller, args: &Command) -
 
 /// Sets the string of a key, which keeps its expiry, and how it is held.
 pub(super) fn set_held(s: &mut Server, key: &[u8], value: Bytes, form: Form) {
-    let db = Arc::make_mut(&mut s.db);
+    let db = &mut s.db;
     db.set(key, Object::String(value));
     if form != Form::default() {
         db.hold_as(key, form);

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use triomphe::Arc;
+
 use super::{Bytes, Entry, Keyspace, place};
 
 /// A state that a dataset had: after so many changes.
@@ -42,7 +44,7 @@ impl Keyspace {
 
     /// States before this one are of no use any more.
     pub fn forget_before(&mut self, moment: Moment) {
-        let Some(journal) = &mut self.journal else { return };
+        let Some(journal) = self.journal.as_mut().map(Arc::make_mut) else { return };
         let gone = (moment.0.saturating_sub(journal.before) as usize).min(journal.changes.len());
         journal.changes.drain(..gone);
         journal.before += gone as u64;
@@ -103,7 +105,7 @@ impl Keyspace {
     /// The key is changed; it had this entry.
     pub(super) fn noted(&mut self, key: &[u8], entry: impl FnOnce() -> Option<Entry>) {
         let expires = self.expire_at(key);
-        if let Some(journal) = &mut self.journal {
+        if let Some(journal) = self.journal.as_mut().map(Arc::make_mut) {
             journal.note(Former::Key(Bytes::from(key), entry(), expires));
         }
     }
@@ -113,7 +115,7 @@ impl Keyspace {
         let journal = self.journal.take();
         let all = std::mem::take(self);
         if let Some(mut journal) = journal {
-            journal.note(Former::Everything(Box::new(all)));
+            Arc::make_mut(&mut journal).note(Former::Everything(Box::new(all)));
             self.journal = Some(journal);
         }
     }
@@ -134,7 +136,6 @@ impl Keyspace {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use proptest::prelude::*;
 

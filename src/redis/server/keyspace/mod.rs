@@ -11,6 +11,8 @@ mod object;
 mod score;
 mod trie;
 
+use triomphe::Arc;
+
 use crate::slot::{SLOTS, key_slot};
 
 use journal::Journal;
@@ -32,7 +34,7 @@ pub struct Keyspace {
     inserted: u64,
     bytes: u64,
     /// What it was before; none if no former state is of use.
-    journal: Option<Journal>,
+    journal: Option<Arc<Journal>>,
 }
 
 /// A key's value, and how many keys had been inserted before it.

@@ -189,6 +189,12 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > 19 || !(b'1'..=b'9').contains(&digits[0]) {
         return None;
     }
+    if digits.len() < 19 {
+        // It fits, whatever the digits are.
+        let digit = |&d: &u8| d.is_ascii_digit().then(|| i64::from(d - b'0'));
+        let n = digits.iter().try_fold(0i64, |n, d| Some(10 * n + digit(d)?))?;
+        return Some(if negative { -n } else { n });
+    }
     digits.iter().try_fold(0i64, |n, &d| {
         let d = d.is_ascii_digit().then(|| i64::from(d - b'0'))?;
         let n = n.checked_mul(10)?;

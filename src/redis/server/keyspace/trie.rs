@@ -5,7 +5,7 @@
 //! places, the same in every run.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use triomphe::Arc;
 
 use crate::base::Bytes;
 

@@ -115,8 +115,8 @@ impl Aof {
     }
 
     /// The file holds all of the dataset as it is now.
-    pub(super) fn wrote(&mut self, db: &mut Arc<Keyspace>) {
-        self.written = Held::Then(Arc::make_mut(db).remember());
+    pub(super) fn wrote(&mut self, db: &mut Keyspace) {
+        self.written = Held::Then(db.remember());
     }
 
     /// The kernel has written on its own all that it had.
@@ -130,20 +130,20 @@ impl Aof {
     }
 
     /// The dataset forgets what the file needs no more, and all if that is too much.
-    fn release(&mut self, db: &mut Arc<Keyspace>) {
+    fn release(&mut self, db: &mut Keyspace) {
         if db.remembered() > db.len().max(REMEMBERED) {
-            let now = Some(Arc::make_mut(db).remember());
+            let now = Some(db.remember());
             self.held().filter(|held| held.then() != now).for_each(|held| held.settle(db));
         }
         match self.held().filter_map(|held| held.then()).min() {
-            Some(first) => Arc::make_mut(db).forget_before(first),
-            None if db.remembers() => Arc::make_mut(db).forget(),
+            Some(first) => db.forget_before(first),
+            None if db.remembers() => db.forget(),
             None => {}
         }
     }
 
     fn image(&self) -> DiskWrite {
-        DiskWrite::Aof(Arc::new(AofImage {
+        DiskWrite::Aof(Box::new(AofImage {
             written: self.written.clone(),
             synced: self.synced.clone(),
             base_bytes: self.base_bytes,
@@ -162,7 +162,7 @@ impl Server {
     /// The file of the last life, or a new one with the present data as its base.
     ///
     /// redis: loadAppendOnlyFiles, aofOpenIfNeededOnServerStart @7.0.15
-    pub(super) fn open_aof(&mut self, cx: &mut Cx<'_>, found: Option<&Arc<AofImage>>) {
+    pub(super) fn open_aof(&mut self, cx: &mut Cx<'_>, found: Option<&AofImage>) {
         let base = match self.db.is_empty() {
             true => EMPTY_BASE,
             false => self.db.bytes(),

@@ -149,7 +149,7 @@ impl Server {
         if l.from == From::Master {
             self.stop_aof(cx);
         }
-        self.db = data;
+        self.db = Arc::unwrap_or_clone(data);
         let (keys, ms) = (self.db.len(), l.time.as_ms());
         match l.from {
             From::Master => {
@@ -191,7 +191,7 @@ impl Server {
         let swap = self.repl.transfer.swap;
         if !swap {
             self.flush_old(cx);
-            self.db = Arc::default();
+            self.db = Keyspace::default();
         }
         cx.emit(Fact::SyncLoading);
         // Only the same history may be served from while another copy of it comes.

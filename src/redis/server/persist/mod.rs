@@ -133,7 +133,7 @@ impl Server {
 
     /// All data as it is now, to be written somewhere.
     pub(super) fn data(&self) -> Arc<Keyspace> {
-        if self.db.remembers() { Arc::new(self.db.snapshot()) } else { self.db.clone() }
+        Arc::new(self.db.snapshot())
     }
 
     /// The child is done with its work, or with a part of it.

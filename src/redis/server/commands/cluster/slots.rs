@@ -90,9 +90,7 @@ fn choose(bus: &Bus, chosen: &mut SlotSet, slot: u16, to: Option<RowIdx>) -> Res
 
 /// redis: clusterUpdateSlots @7.0.15
 fn bind(bus: &mut Bus, cx: &mut Cx<'_>, slots: &SlotSet, to: Option<RowIdx>) -> Reply {
-    for slot in slots.iter() {
-        bus.importing_from.remove(&slot);
-    }
+    bus.importing_from.retain(|&slot, _| !slots.contains(slot));
     bus.rebind(cx, slots, to);
     bus.todo |= todo::UPDATE_STATE | todo::SAVE_CONFIG;
     Some(Value::ok())
@@ -113,7 +111,7 @@ pub fn flushslots(s: &mut Server, cx: &mut Cx<'_>, _: Caller, _: &Command) -> Re
 
 /// CLUSTER SETSLOT slot MIGRATING id | IMPORTING id | STABLE | NODE id
 pub fn setslot(s: &mut Server, cx: &mut Cx<'_>, _: Caller, args: &Command) -> Reply {
-    let db = s.db.clone();
+    let db = s.db.snapshot();
     s.with_bus(cx, |bus, cx, host| {
         if bus.me().is(flag::SLAVE) {
             return refuse("Please use SETSLOT only with masters.");
