@@ -116,6 +116,8 @@ const FILES: &[(&str, &str)] = files![
     "regressions/chosen-without-data.toml",
     "regressions/clusterdown-alone.toml",
     "regressions/stale-mark.toml",
+    "regressions/given-up-to-each-other.toml",
+    "regressions/late-write.toml",
     "regressions/pings-alone.toml",
     "cluster/conf/7000.conf",
     "cluster/conf/7001.conf",

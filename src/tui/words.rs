@@ -173,6 +173,7 @@ pub fn loss(cause: Cause) -> Said {
         Cause::EmptyRestart => "重启后没有数据",
         Cause::OldFile => "从旧文件重启",
         Cause::Deleted => "被命令删除",
+        Cause::Overtaken => "更早的写迟到",
         Cause::Unexplained => "原因不明",
     };
     said(cause.name(), zh)
@@ -197,6 +198,7 @@ pub fn remedy(cause: Cause) -> Said {
         }
         Cause::OldFile => "appendonly yes 加 appendfsync always，或在故障转移之后再重启",
         Cause::Deleted => "备份",
+        Cause::Overtaken => "在值中带编号，用脚本只保留较大者：客户端放弃的写仍可能到达",
         Cause::Unexplained => "不知道",
     };
     said(cause.remedy(), zh)

@@ -80,7 +80,7 @@ impl Book {
         if self.seen >= events.len() {
             return;
         }
-        let mut deleted = false;
+        let (mut deleted, mut given_up) = (false, false);
         for e in &events[self.seen..] {
             match &e.fact {
                 Fact::Killed | Fact::Crashed | Fact::Exited { .. } => {
@@ -97,6 +97,7 @@ impl Book {
                 Fact::TakingOver | Fact::ManualAccepted { forced: true } => self.forced.push(e.host),
                 Fact::Promoted { .. } => self.promoted.push(e.host),
                 Fact::Command { text, .. } => deleted |= may_delete(text),
+                Fact::DirtySlotsDeleted { .. } => given_up = true,
                 _ => {}
             }
         }
@@ -109,6 +110,10 @@ impl Book {
         }
         if deleted && self.begun {
             self.verify(w, Cause::Deleted);
+        }
+        if given_up && self.begun {
+            // Maybe to a node that takes this one for the owner: then nobody claims the slot.
+            self.verify(w, Cause::LeftBehind);
         }
     }
 
@@ -231,6 +236,9 @@ impl Book {
                 match owner.filter(|&o| self.owners.serves(w, o)) {
                     Some(o) => {
                         let has = holds(w, o, app, n);
+                        // Nobody acknowledged it: it came after those that were.
+                        let late = has > 0 && app.history.acked_between(n, has - 1, has) == 0;
+                        let cause = if late { Cause::Overtaken } else { cause };
                         page.lose(&app.history, n, has, r.acked, cause);
                     }
                     None => page.unserved += page.held(&app.history, n),

@@ -44,12 +44,14 @@ pub enum Cause {
     OldFile,
     /// A command deleted it.
     Deleted,
+    /// An older write to the key took its place: one that its client had given up, and that a kernel sent again.
+    Overtaken,
     /// Gone, and none of the above.
     Unexplained,
 }
 
 impl Cause {
-    pub const ALL: [Cause; 11] = [
+    pub const ALL: [Cause; 12] = [
         Cause::DiedFirst,
         Cause::Forced,
         Cause::Frozen,
@@ -60,6 +62,7 @@ impl Cause {
         Cause::EmptyRestart,
         Cause::OldFile,
         Cause::Deleted,
+        Cause::Overtaken,
         Cause::Unexplained,
     ];
 
@@ -76,6 +79,7 @@ impl Cause {
             Cause::EmptyRestart => "restart without data",
             Cause::OldFile => "restart from an old file",
             Cause::Deleted => "deleted by a command",
+            Cause::Overtaken => "older write arrived late",
             Cause::Unexplained => "unexplained",
         }
     }
@@ -108,6 +112,9 @@ impl Cause {
             }
             Cause::OldFile => "appendonly yes with appendfsync always, or a restart later than a failover",
             Cause::Deleted => "a backup",
+            Cause::Overtaken => {
+                "a number in the value, and a script that keeps the larger one: what a client gave up may still arrive"
+            }
             Cause::Unexplained => "",
         }
     }
