@@ -156,3 +156,29 @@ fn read_text(path: &Path, limit: u64) -> Result<String, (String, Option<&'static
     String::from_utf8(bytes)
         .map_err(|e| (format!("not UTF-8 from byte {} on", e.utf8_error().valid_up_to()), None))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::{SimTime, fuzz};
+    use crate::world::World;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fuzz::cases(500)))]
+
+        /// And what can be read can be set up.
+        #[test]
+        fn mutated_files_are_read_or_refused(which in any::<prop::sample::Index>(), changes in fuzz::changes()) {
+            let paths: Vec<String> = library::paths().filter(|path| path.ends_with(".toml")).collect();
+            let path = Path::new(&paths[which.index(paths.len())]);
+            let text = fuzz::mutate(library::text(path).expect("a file of the program").as_bytes(), &changes);
+            let text = String::from_utf8_lossy(&text);
+            match parse("mutated", &text, path.parent().expect("a folder")) {
+                Ok(s) => prop_assert!(World::new(s.plan, s.seed, Level::Headline).now() == SimTime::ZERO),
+                Err(e) => prop_assert!(!e.to_string().is_empty()),
+            }
+        }
+    }
+}

@@ -255,3 +255,33 @@ fn plan(logs: &[Log], known: &Known) -> Plan {
     };
     Plan { network: NetModel::LAN, epoch_us: 0, ..Plan::new("logs", logs.iter().map(node).collect()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::fuzz;
+
+    /// Logs of real processes: a node of a cluster, a master, a sentinel.
+    fn logs() -> [String; 3] {
+        ["example_S1_nt2000/n1.log", "example_T1_2000/m1.log", "example_T1_2000/s2.log"].map(|file| {
+            let path = format!("{}/tests/fixtures/oracle/{file}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).expect("a log")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fuzz::cases(200)))]
+
+        #[test]
+        fn mutated_logs_are_read_or_refused(which in any::<prop::sample::Index>(), changes in fuzz::changes()) {
+            let text = fuzz::mutate(which.get(&logs()).as_bytes(), &changes);
+            let log = Log { name: "n1".into(), text: String::from_utf8_lossy(&text).into_owned() };
+            match ingest(&[log], &Known::default()) {
+                Ok(read) => prop_assert!(read.names.host_name(HostId(0)) == "n1"),
+                Err(wrong) => prop_assert!(!wrong.is_empty()),
+            }
+        }
+    }
+}

@@ -199,10 +199,13 @@ pub fn places(name: &str, text: &str, keys: &[(&str, &str)]) -> Result<Vec<Place
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    /// `hosts[i]` has master i and the replica of master i + 1.
-    pub fn ring(masters: usize, hosts: &[&str]) -> Layout {
+    use super::*;
+    use crate::base::fuzz;
+
+    /// CLUSTER NODES of masters, each with a replica on the host of another.
+    fn nodes(masters: usize) -> String {
         let id = |i: usize| format!("{i:040x}");
         let mut text = String::new();
         for i in 0..masters {
@@ -220,6 +223,12 @@ pub(super) mod tests {
                 m + 1
             );
         }
+        text
+    }
+
+    /// `hosts[i]` has master i and the replica of master i + 1.
+    pub fn ring(masters: usize, hosts: &[&str]) -> Layout {
+        let text = nodes(masters);
         let mut l = Layout::read("nodes", text.as_bytes()).unwrap();
         let mut map = String::new();
         for i in 0..masters {
@@ -228,6 +237,23 @@ pub(super) mod tests {
         }
         l.place("map", &map).unwrap();
         l
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fuzz::cases(300)))]
+
+        #[test]
+        fn mutated_texts_are_read_or_refused(of_nodes in fuzz::changes(), of_hosts in fuzz::changes()) {
+            let hosts = "10.0.0.1 a r1 z1\n10.0.1.1 b # its replica\n10.0.0.2:7000 c\n10.0.1.2 d r2\n";
+            let hosts = fuzz::mutate(hosts.as_bytes(), &of_hosts);
+            match Layout::read("nodes", &fuzz::mutate(nodes(2).as_bytes(), &of_nodes)) {
+                Ok(mut layout) => {
+                    let placed = layout.place("hosts", &String::from_utf8_lossy(&hosts));
+                    prop_assert!(placed.map_or_else(|wrong| !wrong.is_empty(), |()| true));
+                }
+                Err(wrong) => prop_assert!(!wrong.is_empty()),
+            }
+        }
     }
 
     #[test]

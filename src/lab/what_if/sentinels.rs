@@ -323,7 +323,10 @@ impl Watch {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::base::fuzz;
 
     fn record(pairs: &[(&str, &str)]) -> String {
         pairs.iter().map(|(k, v)| format!("{k}\n{v}\n")).collect()
@@ -374,6 +377,19 @@ pub(super) mod tests {
             shown += &format!("{lead}{:>2}) \"{line}\"\n", i + 1);
         }
         assert_eq!(Watch::read("s", &shown), Ok(watch));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(fuzz::cases(300)))]
+
+        #[test]
+        fn mutated_texts_are_read_or_refused(changes in fuzz::changes()) {
+            let text = fuzz::mutate(text().as_bytes(), &changes);
+            match Watch::read("s", &String::from_utf8_lossy(&text)) {
+                Ok(watch) => prop_assert!(!watch.units().is_empty()),
+                Err(wrong) => prop_assert!(!wrong.is_empty()),
+            }
+        }
     }
 
     #[test]
