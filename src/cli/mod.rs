@@ -1,14 +1,17 @@
 //! L6: the command line. One file per subcommand.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::scenario::lesson::Lang;
+use crate::scenario::library;
 use crate::tui::theme::Palette;
 
 pub mod budget;
@@ -68,7 +71,7 @@ enum Command {
 
 /// The program: arguments in, exit code out.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = arguments();
     match cli.command {
         None => play::open(cli.lang, cli.palette),
         Some(Command::Play(args)) => play::run(&args),
@@ -86,6 +89,19 @@ pub fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::WhatIf(args)) => what_if::run(&args),
     }
+}
+
+/// The arguments; without a command, the name of a scenario is a mistake with an obvious remedy.
+fn arguments() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut wrong| {
+        if let Some(ContextValue::String(word)) = wrong.get(ContextKind::InvalidSubcommand)
+            && (library::find(word).is_some() || Path::new(word).is_file())
+        {
+            let tip = format!("`{word}` is a scenario: slotscope play {word}").into();
+            wrong.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+        }
+        wrong.exit()
+    })
 }
 
 /// The command line as clap knows it: the book's page of commands is made from this.

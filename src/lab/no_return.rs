@@ -253,7 +253,7 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
     };
     let (so, seen) = q.ending.of(&whole)?;
     if !so {
-        return Err(not_so(q, &seen));
+        return not_so(q, &seen, go).map_or(Ok(None), Err);
     }
     let events = events(&whole);
     let last = q.moments.max(2) - 1;
@@ -299,10 +299,10 @@ pub fn examine(q: &Question<'_>, go: &(dyn Fn(u64) -> bool + Sync)) -> Result<Op
     Ok(Some(Answer { seen, end_us: end.0, moments, leaps, certain_from_us: certain }))
 }
 
-/// Says that the run does not end so, and which seeds do.
-fn not_so(q: &Question<'_>, seen: &str) -> String {
+/// Says that the run does not end so, and which seeds do; `None` if that was stopped.
+fn not_so(q: &Question<'_>, seen: &str, go: &(dyn Fn(u64) -> bool + Sync)) -> Option<String> {
     const TRIED: u64 = 100;
-    let is_so = |seed: &u64| q.ending.is_of(&q.scenario.run(*seed, Level::Headline));
+    let is_so = |seed: &u64| go(0) && q.ending.is_of(&q.scenario.run(*seed, Level::Headline));
     let others: Vec<u64> = (1..=TRIED).into_par_iter().filter(is_so).collect();
     let shown: Vec<String> = others.iter().take(8).map(u64::to_string).collect();
     let help = match others.len() {
@@ -313,7 +313,8 @@ fn not_so(q: &Question<'_>, seen: &str) -> String {
             if n > 8 { ", ..." } else { "" }
         ),
     };
-    format!("under seed {} the run does not end with `{}` ({seen}); {help}", q.seed, q.ending)
+    let all = || format!("under seed {} the run does not end with `{}` ({seen}); {help}", q.seed, q.ending);
+    go(0).then(all)
 }
 
 /// The headline events of the run since its formation, by time.

@@ -42,6 +42,16 @@ fn scenario(dir: &Path, name: &str, text: &str) -> PathBuf {
 const THREE: &str = "title = \"t\"\n[cluster]\nmasters = 3\nreplicas-per-master = 1\n";
 
 #[test]
+fn a_scenario_without_a_command_is_told_the_command() {
+    for name in ["05-by-hand", "scenarios/cluster/chapter-cluster.toml"] {
+        let (code, text) = slotscope(&[name]);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(&format!("slotscope play {name}")), "{text}");
+    }
+    assert!(!slotscope(&["paly"]).1.contains("is a scenario"));
+}
+
+#[test]
 fn mistakes_in_scenarios_are_shown_where_they_are() {
     let dir = tempfile::tempdir().expect("a folder");
     let cases: [(&str, String, &[&str]); 8] = [

@@ -26,7 +26,10 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     };
     let columns = usize::from(area.width.saturating_sub(name + 14) / cell).min(n);
     let first_column = (m.node + 1).saturating_sub(columns).min(n - columns);
-    let rows = usize::from(area.height.saturating_sub(3)).min(n);
+    // One sign is the end of a name: above it stands where the tens begin.
+    let ruled = cell == 1;
+    let top = if ruled { 3 } else { 2 };
+    let rows = usize::from(area.height.saturating_sub(top + 1)).min(n);
     let first_row = (m.node + 1).saturating_sub(rows).min(n - rows);
     let t = m.theme;
 
@@ -48,6 +51,11 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
     ]);
     put_line(frame, area, 0, title);
 
+    if ruled {
+        let names = (first_column..first_column + columns).map(|i| m.node_name(i));
+        let line = " ".repeat(usize::from(name) + 2) + &tens(names);
+        put_line(frame, area, 1, Line::styled(line, t.style(Ink::Faint)));
+    }
     let mut heads = vec![Span::raw(" ".repeat(usize::from(name) + 2))];
     for i in first_column..first_column + columns {
         let mut style = t.style(if differ.contains(&i) { Ink::Warn } else { Ink::Text });
@@ -57,7 +65,7 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
         heads.push(Span::styled(fit(m.node_name(i), cell), style));
     }
     heads.push(Span::styled(m.say(said("  state epoch", "  状态  纪元")), t.style(Ink::Faint)));
-    put_line(frame, area, 1, Line::from(heads));
+    put_line(frame, area, top - 1, Line::from(heads));
     for (row, i) in (first_row..first_row + rows).enumerate() {
         let mut spans = vec![
             Span::styled(if i == m.node { "▌" } else { " " }, t.style(Ink::Accent)),
@@ -74,13 +82,24 @@ pub fn draw(m: &Model, frame: &mut Frame<'_>, area: Rect) {
             spans.push(Span::styled(format!("  {word}"), t.style(ink)));
             spans.push(Span::styled(format!(" {}", me.epoch), t.style(Ink::Text)));
         }
-        put_line(frame, area, row as u16 + 2, Line::from(spans));
+        put_line(frame, area, row as u16 + top, Line::from(spans));
     }
-    let used = rows as u16 + 2;
+    let used = rows as u16 + top;
     if used + 2 <= area.height {
         let below = Rect { y: area.y + used, height: area.height - used, ..area };
         owners(m, frame, below);
     }
+}
+
+/// Names above columns of one sign: each one that ends in 0, and the first, as far as there is room.
+fn tens<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut line = String::new();
+    for (i, name) in names.enumerate() {
+        if line.is_empty() || (name.ends_with('0') && line.len() < i) {
+            line = format!("{line:<i$}{name}");
+        }
+    }
+    line
 }
 
 fn believer_ink(m: &Model, i: usize) -> Ink {
@@ -156,5 +175,18 @@ fn owners(m: &Model, frame: &mut Frame<'_>, area: Rect) {
             spans.push(Span::styled(format!("{owner} "), t.style(ink)));
         }
         put_line(frame, area, row as u16 + 1, Line::from(spans));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tens;
+
+    #[test]
+    fn narrow_columns_are_counted_in_tens() {
+        let names: Vec<String> = (1..=31).map(|i| format!("n{i}")).collect();
+        assert_eq!(tens(names.iter().map(String::as_str)), "n1       n10       n20       n30");
+        assert_eq!(tens(names[14..].iter().map(String::as_str)), "n15  n20       n30");
+        assert_eq!(tens(["n9", "n10"].into_iter()), "n9");
     }
 }
