@@ -99,31 +99,19 @@ pub enum ConnState {
 struct Acks {
     /// When the sender learns that all it sent was received; MAX = not decided yet.
     acked_at: SimTime,
-    /// When the receiver's kernel acknowledges by itself; MAX = nothing to acknowledge.
-    delayed_ack_at: SimTime,
     last_received: SimTime,
+    /// How many us after that the receiver's kernel acknowledges by itself; 0 = nothing to acknowledge.
+    delay: u16,
     /// Bytes of the segment that is on its way; 0 from when it is received.
     on_way: u16,
     /// What the receiver takes for the length of a full segment: mostly that of the longest.
     full: u16,
-    /// The length of the last segment, if it was shorter.
+    /// The length of the last segment, if it was taken for a shorter one.
     short: u16,
-    /// How many segments more it acknowledges at once, unless it is in a quick exchange.
-    quick: u8,
-    /// It acknowledges what it received as soon as a process has read it, unless it is in a quick exchange.
-    pushed: bool,
 }
 
-const FRESH: Acks = Acks {
-    acked_at: SimTime::ZERO,
-    delayed_ack_at: SimTime::MAX,
-    last_received: SimTime::ZERO,
-    on_way: 0,
-    full: 0,
-    short: 0,
-    quick: 0,
-    pushed: false,
-};
+const FRESH: Acks =
+    Acks { acked_at: SimTime::ZERO, last_received: SimTime::ZERO, delay: 0, on_way: 0, full: 0, short: 0 };
 
 /// linux: TCP_MAX_QUICKACKS
 const QUICK_ACKS: u32 = 16;
@@ -139,19 +127,28 @@ impl Acks {
     /// linux: tcp_measure_rcv_mss
     fn measure(&mut self) {
         let len = std::mem::take(&mut self.on_way);
-        self.pushed = true;
         if len >= self.full {
             (self.full, self.short) = (len, 0);
         } else if std::mem::replace(&mut self.short, len) == len {
-            (self.full, self.pushed) = (len, false);
+            self.full = len;
         }
     }
 
-    /// After a pause longer than the retransmission time a sender may send little at first, so it hears at once.
-    /// linux: tcp_event_data_recv, tcp_incr_quickack
-    fn begin_quick(&mut self) {
-        let many = WINDOW / (2 * u32::from(self.full).max(1));
-        self.quick = self.quick.max(many.clamp(2, QUICK_ACKS) as u8);
+    /// Whether the receiver acknowledges the last segment as soon as a process has read it, unless it is in a quick
+    /// exchange.
+    fn is_pushed(&self) -> bool {
+        self.short != self.full
+    }
+
+    /// How many segments the receiver acknowledges at once after a pause longer than the retransmission time: a
+    /// sender may send little at first. linux: tcp_event_data_recv, tcp_incr_quickack
+    fn quick(&self) -> u16 {
+        (WINDOW / (2 * u32::from(self.full).max(1))).clamp(2, QUICK_ACKS) as u16
+    }
+
+    /// When the receiver's kernel acknowledges by itself, if there is something to acknowledge.
+    fn delayed(&self) -> Option<SimTime> {
+        (self.delay > 0).then(|| self.last_received + Dur(u64::from(self.delay)))
     }
 }
 
@@ -191,8 +188,9 @@ mod bit {
     pub const STUCK: u16 = 1 << 7;
     /// something waits to be sent.
     pub const WAITING: u16 = 1 << 9;
-    /// How many SYNs were sent again.
-    pub const TRY: u16 = 1 << 11;
+    /// A number of five bits: until the connection is open, how many SYNs were sent again; from then on, how many
+    /// segments from the client end are still acknowledged at once.
+    pub const COUNT: u16 = 1 << 11;
 }
 
 impl Conn {
@@ -211,7 +209,14 @@ impl Conn {
         }
     }
     pub fn establish(&mut self) {
+        self.set_count(0);
         self.set(bit::ESTABLISHED, true);
+    }
+    fn count(&self) -> u16 {
+        self.bits / bit::COUNT
+    }
+    fn set_count(&mut self, n: u16) {
+        self.bits = self.bits % bit::COUNT + n * bit::COUNT;
     }
     pub fn is_bus(&self) -> bool {
         self.is(bit::BUS)
@@ -234,10 +239,10 @@ impl Conn {
     }
     /// SYNs sent again so far.
     pub fn syn_tries(&self) -> u8 {
-        (self.bits / bit::TRY) as u8
+        self.count() as u8
     }
     pub fn try_syn_again(&mut self) -> u8 {
-        self.bits += bit::TRY;
+        self.set_count(self.count() + 1);
         self.syn_tries()
     }
     /// Which end the host is.
@@ -255,9 +260,9 @@ impl Conn {
     /// If the last acknowledgement has gone out alone, after its delay, there is no quick exchange any more.
     /// linux: tcp_delack_timer_handler
     fn see_delayed_ack(&mut self, now: SimTime) {
-        if self.acks.delayed_ack_at <= now {
-            self.acks.delayed_ack_at = SimTime::MAX;
-            self.acks.quick = self.acks.quick.saturating_sub(1);
+        if self.acks.delayed().is_some_and(|at| at <= now) {
+            self.acks.delay = 0;
+            self.set_count(self.count().saturating_sub(1));
             self.set(bit::INTERACTIVE, false);
         }
     }
@@ -497,7 +502,7 @@ impl Network {
     pub fn sent(&mut self, id: ConnId, side: usize, bytes: u32, write: u32, arrival: SimTime) {
         let c = self.conn_mut(id);
         c.last_arrival[side] = arrival;
-        if side == CLIENT {
+        if c.has_nagle(side) {
             c.acks.acked_at = SimTime::MAX;
             c.acks.on_way = c.acks.on_way.saturating_add(bytes.min(u32::from(u16::MAX)) as u16);
             c.write = write;
@@ -508,7 +513,7 @@ impl Network {
     /// messages of a turn are written together, so Nagle's algorithm sees one segment.
     pub fn goes_with(&self, id: ConnId, side: usize, write: u32) -> Option<SimTime> {
         let c = self.conn(id);
-        (side == CLIENT && c.acks.on_way > 0 && c.write == write).then_some(c.last_arrival[CLIENT])
+        (c.has_nagle(side) && c.acks.on_way > 0 && c.write == write).then_some(c.last_arrival[CLIENT])
     }
 
     /// What end `side` sent gets lost, and is sent again.
@@ -532,20 +537,22 @@ impl Network {
             return;
         }
         let jitter = (u64::from(c.rng.u32()) * JIFFY_US) >> 32;
-        let exchange = c.is(bit::INTERACTIVE);
         let a = &mut c.acks;
         a.measure();
-        if a.last_received == SimTime::ZERO || now.since(a.last_received) > RTO {
-            a.begin_quick();
-        }
+        let paused = a.last_received == SimTime::ZERO || now.since(a.last_received) > RTO;
         a.last_received = now;
-        if a.quick > 0 && !exchange {
-            a.quick -= 1;
-            a.delayed_ack_at = SimTime::MAX;
-            a.acked_at = now + latency;
-        } else {
-            a.delayed_ack_at = now + DELAYED_ACK + Dur(jitter);
+        let mut quick = c.count();
+        if paused {
+            quick = quick.max(c.acks.quick());
         }
+        if quick > 0 && !c.is(bit::INTERACTIVE) {
+            quick -= 1;
+            c.acks.delay = 0;
+            c.acks.acked_at = now + latency;
+        } else {
+            c.acks.delay = (DELAYED_ACK.0 + jitter) as u16;
+        }
+        c.set_count(quick);
     }
 
     /// The receiver read what came from the client end. Unless it is in a quick exchange its kernel
@@ -555,19 +562,17 @@ impl Network {
     pub fn read(&mut self, id: ConnId, reader: HostId, now: SimTime) -> bool {
         let latency = self.ack_latency();
         let c = self.conn_mut(id);
-        if !c.is_bus() || c.hosts[SERVER] != reader || c.acks.delayed_ack_at <= now {
+        if !c.is_bus() || c.hosts[SERVER] != reader {
             return false;
         }
-        let at_once = c.acks.pushed && !c.is(bit::INTERACTIVE);
-        let a = &mut c.acks;
-        match a.delayed_ack_at {
-            SimTime::MAX => return false,
-            _ if at_once => {
-                a.acked_at = now + latency;
-                a.delayed_ack_at = SimTime::MAX;
-            }
+        let Some(delayed) = c.acks.delayed().filter(|&at| at > now) else { return false };
+        let at_once = c.acks.is_pushed() && !c.is(bit::INTERACTIVE);
+        if at_once {
+            c.acks.acked_at = now + latency;
+            c.acks.delay = 0;
+        } else {
             // The kernel's timer is set, whether or not the process has read.
-            delayed => a.acked_at = a.acked_at.min(delayed + latency),
+            c.acks.acked_at = c.acks.acked_at.min(delayed + latency);
         }
         at_once && c.waiting(CLIENT)
     }
@@ -575,8 +580,8 @@ impl Network {
     /// Nobody reads what reached the server end: the kernel acknowledges on its own when the delay is over.
     pub fn not_read(&mut self, id: ConnId) {
         let a = &mut self.conn_mut(id).acks;
-        if a.acked_at == SimTime::MAX {
-            a.acked_at = a.delayed_ack_at;
+        if let Some(delayed) = a.delayed() {
+            a.acked_at = a.acked_at.min(delayed);
         }
     }
 
@@ -588,11 +593,10 @@ impl Network {
         if now.since(c.acks.last_received) < DELAYED_ACK {
             c.set(bit::INTERACTIVE, true);
         }
-        let a = &mut c.acks;
-        if a.delayed_ack_at != SimTime::MAX {
-            a.acked_at = arrival;
-            a.quick = a.quick.saturating_sub(1);
-            a.delayed_ack_at = SimTime::MAX;
+        if c.acks.delay > 0 {
+            c.acks.acked_at = arrival;
+            c.acks.delay = 0;
+            c.set_count(c.count().saturating_sub(1));
         }
     }
 
@@ -677,44 +681,39 @@ mod tests {
         for _ in 0..3 {
             l.send(PACKET);
             l.reply();
+            l.pass(Dur::ms(1));
             assert!(!l.is_held(), "the answer carries the acknowledgement");
             l.pass(Dur::secs(1));
         }
-        let (mut held, mut longest) = (Vec::new(), Dur::ZERO);
-        let mut since = l.now;
-        for _ in 0..500 {
-            l.send(PACKET);
-            held.push(l.is_held());
-            let ack = l.net.conn(ConnId(0)).acked_at();
-            if ack.since(l.now) > Dur::ms(30) {
-                longest = longest.max(l.now.since(since));
-                since = l.now;
-            }
-            l.pass(Dur::ms(6));
-        }
-        assert!(held[1], "an exchange: the second packet waits for the acknowledgement of the first");
-        let calm = held.iter().skip(9).take_while(|h| !**h).count();
-        assert_eq!(calm, 500 - 9, "acknowledged at once, then as soon as they are read: {held:?}");
+        let stream = |l: &mut Link| -> Vec<bool> {
+            let packets = 0..500;
+            let one = |_| {
+                let held = l.is_held();
+                l.send(PACKET);
+                l.pass(Dur::ms(6));
+                held
+            };
+            packets.map(one).collect()
+        };
+        let held = stream(&mut l);
+        assert!(
+            !held[0] && held[1],
+            "an exchange: the second packet waits for the acknowledgement of the first"
+        );
+        let calm = held.iter().skip(8).all(|h| !h);
+        assert!(calm, "acknowledged at once, then as soon as they are read: {held:?}");
 
         // In the middle of the stream there is an exchange again. No acknowledgement at once is left.
         l.send(PACKET);
         l.reply();
         l.pass(Dur::ms(6));
-        let held: Vec<bool> = (0..500)
-            .map(|_| {
-                l.send(PACKET);
-                let held = l.is_held();
-                l.pass(Dur::ms(6));
-                held
-            })
-            .collect();
+        let held = stream(&mut l);
         for round in held.chunks(10) {
             assert!(round.iter().filter(|h| **h).count() >= 6, "{held:?}");
             assert!(round.iter().any(|h| !h), "{held:?}");
         }
         // A pause ends it.
         l.pass(Dur::secs(1));
-        l.send(PACKET);
         assert!(!l.is_held());
     }
 
