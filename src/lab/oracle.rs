@@ -393,9 +393,12 @@ impl<'a> Recorder<'a> {
     }
     /// The script computes, on one of the two processors of the machine that a recording is made on. A server
     /// stays on its processor for a time as short as this; so one that is on the same has none until the
-    /// script sleeps.
+    /// script sleeps. Nor do its own writer and probers, which are part of it.
     fn computes(&mut self, time: Quantiles) {
         let time = time.draw(&mut self.rng);
+        for h in self.probers.values().copied().chain(self.writer).collect::<Vec<_>>() {
+            self.w.hold(h, time);
+        }
         for h in self.nodes.clone() {
             if self.rng.below(PROCESSORS) == 0 {
                 self.w.hold(h, time);

@@ -172,6 +172,8 @@ pub enum Effect {
     Persist(DiskWrite),
     /// The event loop is blocked for so long before anything of this turn leaves.
     Busy(Dur),
+    /// What follows is of the loop's next turn, which begins at once: it is written apart from what went before.
+    NextTurn,
     Exit(i32),
 }
 

@@ -80,9 +80,7 @@ impl World {
         if self.net.current(id, generation).is_some()
             && let Some(w) = self.net.take_waiting(id, CLIENT)
         {
-            for flight in w.messages {
-                self.transmit(id, CLIENT, flight, self.now);
-            }
+            self.transmit_all(id, CLIENT, w.messages);
             if w.fin {
                 self.send_fin(id, CLIENT, self.now);
             }
@@ -141,6 +139,9 @@ impl World {
             return;
         }
         if self.net.holds(id, side, at) {
+            if let Some(arrival) = self.net.goes_with(id, side, self.write) {
+                return self.add_to_segment(id, side, flight, bytes, arrival);
+            }
             let c = self.net.conn(id);
             let (generation, when) = (c.generation, c.acked_at());
             self.net.waiting_mut(id, side).messages.push(flight);
@@ -184,7 +185,7 @@ impl World {
         };
         let d = self.net.latency_to(id, side, bytes, idle, at);
         let arrival = (at + d).max(self.net.conn(id).last_arrival[side]);
-        self.net.sent(id, side, arrival);
+        self.net.sent(id, side, bytes, self.write, arrival);
         if side == SERVER {
             self.net.piggyback(id, at, arrival);
             self.flush_when_acked(id);
@@ -194,6 +195,31 @@ impl World {
             arrival,
             Ev::Deliver { conn: id, generation, side: side as u8, flight },
         );
+    }
+
+    /// A message goes together with the one before, and arrives with it.
+    fn add_to_segment(&mut self, id: ConnId, side: usize, flight: Flight, bytes: u32, arrival: SimTime) {
+        self.net.sent(id, side, bytes, self.write, arrival);
+        let generation = self.net.conn(id).generation;
+        let ev = Ev::Deliver { conn: id, generation, side: side as u8, flight };
+        self.queue.push_to(Lane::Message, arrival, ev);
+    }
+
+    /// Sends what waited at the end, as one segment if it is one that Nagle's algorithm held.
+    fn transmit_all(&mut self, id: ConnId, side: usize, flights: Vec<Flight>) {
+        self.begin_write();
+        for flight in flights {
+            let bytes = self.net.flight(flight).message.wire_len();
+            match self.net.goes_with(id, side, self.write).filter(|_| !self.net.conn(id).stuck(side)) {
+                Some(arrival) => self.add_to_segment(id, side, flight, bytes, arrival),
+                None => self.transmit_bytes(id, side, flight, bytes, self.now),
+            }
+        }
+    }
+
+    /// What is sent from now on is not written together with what was sent before.
+    pub(super) fn begin_write(&mut self) {
+        self.write = self.write.wrapping_add(1);
     }
 
     /// If data waits for an acknowledgement whose time is now known, sends it then.
@@ -212,9 +238,7 @@ impl World {
         }
         // All that waited fits one segment: nothing holds the rest back.
         let Some(w) = self.net.take_waiting(id, CLIENT) else { return };
-        for flight in w.messages {
-            self.transmit(id, CLIENT, flight, self.now);
-        }
+        self.transmit_all(id, CLIENT, w.messages);
         if w.fin {
             self.send_fin(id, CLIENT, self.now);
         }
@@ -312,6 +336,7 @@ impl World {
     /// The message waits for a retransmission.
     fn stick(&mut self, id: ConnId, side: usize, flight: Option<Flight>, at: SimTime) {
         let rtt = flight.map_or(Dur::ZERO, |f| self.acknowledged_after(id, side, f, at));
+        self.net.lost(id, side);
         let c = self.net.conn_mut(id);
         let (generation, first) = (c.generation, !c.stuck(side));
         c.set_stuck(side, true);

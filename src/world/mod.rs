@@ -143,6 +143,8 @@ pub struct World {
     admin: Option<HostId>,
     operator_conns: BTreeMap<HostId, ConnId>,
     outbox: Vec<Effect>,
+    /// What is sent on one connection by the same of these is one write, and so one segment.
+    write: u32,
     packets: Spare,
     /// Replies to operators' commands: (fact of the command, reply).
     pub replies: Vec<(SimTime, HostId, String, crate::resp::Value)>,
@@ -184,6 +186,7 @@ impl World {
             admin: None,
             operator_conns: BTreeMap::new(),
             outbox: Vec::new(),
+            write: 0,
             packets: Spare::default(),
             replies: Vec::new(),
             files: BTreeMap::new(),
@@ -515,7 +518,7 @@ impl World {
             }
             First::Input(input, cause) => {
                 cx.cause = cause;
-                read(&mut self.net, &input, host, now);
+                read(&mut self.net, &mut self.queue, &input, host, now);
                 program.handle(&mut cx, input);
             }
         }
@@ -532,7 +535,7 @@ impl World {
                 ended.push(conn);
             }
             if still_open(&self.net, cx.out, &mut input, host) {
-                read(&mut self.net, &input, host, now);
+                read(&mut self.net, &mut self.queue, &input, host, now);
                 program.handle(&mut cx, input);
             }
         }
@@ -561,6 +564,7 @@ impl World {
 
     /// Carries out what a turn wanted done.
     fn apply(&mut self, host: HostId, outbox: &mut Vec<Effect>) {
+        self.begin_write();
         let mut leave = self.now;
         for effect in outbox.iter() {
             match effect {
@@ -608,6 +612,7 @@ impl World {
                     self.arm(host, timer, leave, takes);
                 }
                 Effect::FsyncNow => {}
+                Effect::NextTurn => self.begin_write(),
                 Effect::Disarm(timer) => {
                     self.hosts[host].timer_mut(timer).disarm();
                 }
@@ -1318,14 +1323,18 @@ fn is_of(effect: &Effect, waits_for: ConnId) -> bool {
         | Effect::Exit(_)
         | Effect::ArmWhenSent(..)
         | Effect::Fsync(_)
-        | Effect::FsyncNow => false,
+        | Effect::FsyncNow
+        | Effect::NextTurn => false,
     }
 }
 
-/// The kernel learns that the process read a message.
-fn read(net: &mut Network, input: &Input, host: HostId, now: SimTime) {
-    if let Input::Message { conn, .. } = input {
-        net.read(*conn, host, now);
+/// The kernel learns that the process read a message that had waited.
+fn read(net: &mut Network, queue: &mut Queue, input: &Input, host: HostId, now: SimTime) {
+    if let Input::Message { conn, .. } = *input
+        && net.read(conn, host, now)
+    {
+        let c = net.conn(conn);
+        queue.push(c.acked_at(), Ev::Flush { conn, generation: c.generation });
     }
 }
 

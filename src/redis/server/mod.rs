@@ -715,6 +715,9 @@ impl Server {
         // it waits for whatever wakes the loop next.
         let mut written = 0;
         while self.bus.as_ref().is_some_and(|b| b.todo != 0) {
+            if written > 0 {
+                cx.out.push(Effect::NextTurn);
+            }
             self.with_bus(cx, |b, cx, h| b.before_sleep(cx, h));
             let queued = cx.out.iter().filter(|e| matches!(e, Effect::Send(_, Message::Bus(_), _))).count();
             if queued == written {
