@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const SETTLING: Duration = Duration::from_secs(8);
 /// What may be waited for views that do not become alike, all together: a test that fails does so soon.
 const SETTLING_ALL: Duration = Duration::from_secs(20);
-/// The whole comparison; it takes about 20 s.
+/// The whole comparison; it takes about 30 s.
 const ALL: Duration = Duration::from_secs(90);
 
 struct Both {
